@@ -1,0 +1,55 @@
+# Needs Go 1.21 or later, make, a C compiler and cargo; everything else comes by itself.
+#
+#   make demo    run the main job: make demo MODEL=folder ADAPTER=folder
+#   make test    every test
+#   make build   bin/layerclust
+#   make lint    gofmt, vet, staticcheck
+#   make fuzz    each fuzz target for FUZZTIME
+#   make bench   benchmarks of the packages
+
+# Go 1.27.3 comes through the module proxy, whatever version is installed. Without
+# the simd experiment the Go backend falls back to scalar code, 9 to 40 times slower.
+export GOTOOLCHAIN    := go1.27.3
+export GOEXPERIMENT   := simd
+export GOAMD64        := v1
+export CGO_ENABLED    := 1
+
+VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unknown)
+LDFLAGS  := -X main.version=$(VERSION)
+FUZZTIME ?= 30s
+
+.PHONY: build test demo bench fuzz lint clean
+
+build:
+	@lib=$$(scripts/libtokenizers.sh) && CGO_LDFLAGS="-L$$lib" go build -ldflags "$(LDFLAGS)" -o bin/layerclust ./cmd/layerclust
+
+test:
+	@lib=$$(scripts/libtokenizers.sh) && CGO_LDFLAGS="-L$$lib" go test ./...
+
+# The main job on a model and an adapter of yours.
+PROMPT ?= Once upon a time there was a little girl who had a red ball. One day she lost it in the garden, and she asked the old dog if he had seen it. The dog had not, but he knew who had. Together they went to the tall tree, where a bird sat on her nest, and under the nest lay the red ball.
+OUT    ?= demo-out
+demo: build
+	@test -n "$(MODEL)" || { echo "usage: make demo MODEL=folder [ADAPTER=folder] [PROMPT=text] [OUT=folder]"; exit 2; }
+	bin/layerclust run "$(MODEL)" $(if $(ADAPTER),--adapter "$(ADAPTER)") --prompt "$(PROMPT)" --out "$(OUT)" --fresh
+
+bench:
+	@lib=$$(scripts/libtokenizers.sh) && CGO_LDFLAGS="-L$$lib" go test -run '^$$' -bench . -benchmem ./...
+
+# go test fuzzes one target of one package at a time.
+fuzz:
+	@lib=$$(scripts/libtokenizers.sh); \
+	grep -rl --include='*_test.go' '^func Fuzz' . | sort | while read -r file; do \
+		for target in $$(sed -n 's/^func \(Fuzz[A-Za-z0-9_]*\).*/\1/p' "$$file"); do \
+			echo "$$target in $$(dirname "$$file")"; \
+			CGO_LDFLAGS="-L$$lib" go test -run '^$$' -fuzz "^$$target\$$" -fuzztime $(FUZZTIME) "$$(dirname "$$file")" || exit 1; \
+		done; \
+	done
+
+lint:
+	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
+	@lib=$$(scripts/libtokenizers.sh) && export CGO_LDFLAGS="-L$$lib" && go vet ./... && \
+		go run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
+
+clean:
+	rm -rf bin demo-out

@@ -1,0 +1,136 @@
+package analyze
+
+import (
+	"fmt"
+	"math/rand/v2"
+	"testing"
+)
+
+// randomState returns a (T, D) state: three groups of tokens about a common
+// offset, as the residual stream has.
+func randomState(seed uint64, t, d int) []float32 {
+	r := rand.New(rand.NewPCG(seed, 1))
+	centres := make([]float64, 4*d)
+	for i := range centres {
+		centres[i] = r.NormFloat64()
+	}
+	x := make([]float32, t*d) // (T, D)
+	for i := range t {
+		group := 1 + i%3
+		for k := range d {
+			x[i*d+k] = float32(centres[k] + centres[group*d+k] + r.NormFloat64())
+		}
+	}
+	return x
+}
+
+var benchSizes = []struct{ t, d int }{{200, 576}, {512, 4096}}
+
+func benchEach(b *testing.B, f func(b *testing.B, x []float32, c *Cloud)) {
+	for _, s := range benchSizes {
+		x := randomState(7, s.t, s.d)
+		c := NewCloud(x, s.t, s.d)
+		b.Run(fmt.Sprintf("T=%d,D=%d", s.t, s.d), func(b *testing.B) { f(b, x, c) })
+	}
+}
+
+func BenchmarkNewCloud(b *testing.B) {
+	benchEach(b, func(b *testing.B, x []float32, c *Cloud) {
+		for b.Loop() {
+			NewCloud(x, c.T, c.D)
+		}
+	})
+}
+
+func BenchmarkSpectrum(b *testing.B) {
+	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
+		for b.Loop() {
+			newSpectrum(c)
+		}
+	})
+}
+
+func BenchmarkTridiagonal(b *testing.B) {
+	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
+		a := make([]float64, len(c.Gram))
+		for b.Loop() {
+			copy(a, c.Gram)
+			tridiagonal(a, c.T)
+		}
+	})
+}
+
+func BenchmarkCosines(b *testing.B) {
+	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
+		for b.Loop() {
+			newCosines(c).pairs()
+		}
+	})
+}
+
+func BenchmarkQuantiles(b *testing.B) {
+	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
+		p := newCosines(c).pairs()
+		for b.Loop() {
+			newDistribution(p).quantiles(quantileLevels)
+		}
+	})
+}
+
+func BenchmarkHDBSCAN(b *testing.B) {
+	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
+		g := newCosines(c)
+		for b.Loop() {
+			clusterLabels(g)
+		}
+	})
+}
+
+func BenchmarkComponents(b *testing.B) {
+	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
+		g := newCosines(c)
+		for b.Loop() {
+			componentCounts(g, thresholds)
+		}
+	})
+}
+
+func BenchmarkCKA(b *testing.B) {
+	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
+		for b.Loop() {
+			DebiasedCKA(c, c)
+		}
+	})
+}
+
+func BenchmarkAMI(b *testing.B) {
+	r := rand.New(rand.NewPCG(3, 3))
+	for _, n := range []int{200, 512} {
+		x, y := make([]int, n), make([]int, n)
+		for i := range n {
+			x[i], y[i] = r.IntN(25), r.IntN(30)
+		}
+		b.Run(fmt.Sprintf("T=%d", n), func(b *testing.B) {
+			for b.Loop() {
+				AMI(x, y)
+			}
+		})
+	}
+}
+
+func BenchmarkEmergence(b *testing.B) {
+	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
+		for b.Loop() {
+			Emergence(c)
+		}
+	})
+}
+
+func BenchmarkMassiveTokens(b *testing.B) {
+	benchEach(b, func(b *testing.B, x []float32, c *Cloud) {
+		x[5] = 1e5 // so that the median is taken
+		for b.Loop() {
+			MassiveTokens(x, c.T, c.D)
+		}
+	})
+}

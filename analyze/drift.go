@@ -1,0 +1,29 @@
+package analyze
+
+import "math"
+
+// Drift returns |adapted_i - base_i| / |base_i| for each of the t tokens of two
+// states (T, D), computed in float64. Where the base token is zero it is 0 if
+// the adapted one is zero too, else NaN. It panics on states of other shapes.
+func Drift(base, adapted []float32, t, d int) []float64 {
+	checkShape(len(base), t, d)
+	checkShape(len(adapted), t, d)
+	out := make([]float64, t) // (T)
+	for i := range out {
+		var moved, norm float64
+		a := adapted[i*d : (i+1)*d]
+		for k, b := range base[i*d : (i+1)*d] {
+			x, y := float64(b), float64(a[k])
+			moved += (y - x) * (y - x)
+			norm += x * x
+		}
+		switch {
+		case moved == 0:
+		case norm == 0:
+			out[i] = math.NaN()
+		default:
+			out[i] = math.Sqrt(moved / norm)
+		}
+	}
+	return out
+}

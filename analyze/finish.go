@@ -1,0 +1,232 @@
+package analyze
+
+import (
+	"cmp"
+	"context"
+	"encoding/binary"
+	"fmt"
+	"math"
+	"runtime"
+	"slices"
+	"sync"
+	"sync/atomic"
+)
+
+// FinishOptions are the choices of Study.Finish.
+type FinishOptions struct {
+	Bootstrap int   // resamples of the prompts; 0: no intervals
+	Seed      int64 // of the resamples
+	Threads   int   // 0: as many as the processor has
+}
+
+// Tables are the parts of a Result that a Study makes.
+type Tables struct {
+	Metrics    []Row
+	Histograms []Histogram
+	Partitions []Partition
+	Warnings   []string
+}
+
+// Finish reads the stored clouds back and makes the tables, ordered by variant,
+// prompt (AllPrompts last), layer (0 to L, then L-raw), site, metric and mask.
+// keep gives for each prompt the positions, ascending, that MaskDefault keeps.
+// Every variant must have a state wherever the base has one.
+func (s *Study) Finish(ctx context.Context, keep map[string][]int, o FinishOptions) (*Tables, error) {
+	if err := s.checkComplete(keep); err != nil {
+		return nil, err
+	}
+	units := s.sortedUnits()
+	found := make([][]finding, len(units)) // (units, variants)
+	err := parallel(ctx, len(units), o.Threads, func(i int) (err error) {
+		found[i], err = s.describe(units[i], keep[units[i].prompt])
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return s.tables(units, found, o), nil
+}
+
+func (s *Study) checkComplete(keep map[string][]int) error {
+	for _, p := range s.prompts {
+		kept, ok := keep[p]
+		if !ok {
+			return fmt.Errorf("prompt %s: no mask given", p)
+		}
+		last := -1
+		for _, position := range kept {
+			if position <= last || position >= s.tokens[p] {
+				return fmt.Errorf("prompt %s: mask keeps position %d of %d, after %d", p, position, s.tokens[p], last)
+			}
+			last = position
+		}
+	}
+	for _, u := range s.units {
+		for _, v := range s.variants {
+			if !s.seen[u.key(v)] {
+				return fmt.Errorf("%s: no state", u.key(v))
+			}
+		}
+	}
+	return nil
+}
+
+// sortedUnits orders the places by prompt, layer and site.
+func (s *Study) sortedUnits() []unit {
+	prompt := map[string]int{}
+	for i, p := range s.prompts {
+		prompt[p] = i
+	}
+	units := slices.Clone(s.units)
+	slices.SortFunc(units, func(a, b unit) int {
+		return cmp.Or(
+			cmp.Compare(prompt[a.prompt], prompt[b.prompt]),
+			compareLayers(a.layer, b.layer),
+			cmp.Compare(siteRank(a.site), siteRank(b.site)),
+			cmp.Compare(a.site, b.site))
+	})
+	return units
+}
+
+// compareLayers orders layers by number, the raw one after its number. Layers
+// are checked when they are added.
+func compareLayers(a, b string) int {
+	i, rawA, _ := parseLayer(a)
+	j, rawB, _ := parseLayer(b)
+	return cmp.Or(cmp.Compare(i, j), cmp.Compare(boolRank(rawA), boolRank(rawB)))
+}
+
+func boolRank(b bool) int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// siteRank puts the residual stream first, then attention and MLP, then sites
+// unknown here.
+func siteRank(site string) int {
+	order := []string{SiteResid, "attn", "mlp"}
+	if i := slices.Index(order, site); i >= 0 {
+		return i
+	}
+	return len(order)
+}
+
+// finding is what was found for one variant at one place.
+type finding struct {
+	masks [2]maskFinding // MaskDefault, MaskNone
+}
+
+var maskNames = [2]string{MaskDefault, MaskNone}
+
+type maskFinding struct {
+	view  *View
+	rows  []Measure // of the state, then against the base
+	kept  []int     // positions of the view's tokens
+	drift []float64 // (T) of the view's tokens, nil for the base
+}
+
+// describe computes everything at one place, all variants.
+func (s *Study) describe(u unit, keep []int) ([]finding, error) {
+	all := make([]int, s.tokens[u.prompt])
+	for i := range all {
+		all[i] = i
+	}
+	out := make([]finding, len(s.variants))
+	for v, variant := range s.variants {
+		cloud, drift, err := s.load(u.key(variant), len(all))
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", u.key(variant), err)
+		}
+		none := newMaskFinding(cloud, drift, all)
+		none.rows = append(none.rows, Measure{"cosine_mean_paper", paperCosine(cloud)})
+		masked := none
+		masked.rows = none.view.Measures
+		if len(keep) < len(all) {
+			masked = newMaskFinding(cloud.Keep(keep), pick(drift, keep), keep)
+		}
+		out[v].masks = [2]maskFinding{masked, none}
+		for m := range out[v].masks {
+			f := &out[v].masks[m]
+			if v > 0 {
+				f.rows = append(slices.Clip(f.rows), Compare(out[0].masks[m].view, f.view, f.drift)...)
+			}
+		}
+	}
+	for v := range out { // the matrices are done with
+		for m := range out[v].masks {
+			out[v].masks[m].view.centred = nil
+		}
+	}
+	return out, nil
+}
+
+func newMaskFinding(c *Cloud, drift []float64, kept []int) maskFinding {
+	view := Emergence(c)
+	return maskFinding{view: view, rows: slices.Clone(view.Measures), kept: kept, drift: drift}
+}
+
+// load reads back what Add stored.
+func (s *Study) load(k Key, t int) (*Cloud, []float64, error) {
+	b, err := s.store.Get(k)
+	if err != nil {
+		return nil, nil, fmt.Errorf("store: %w", err)
+	}
+	cloud, rest, err := DecodeCloud(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	want := 8 * t
+	if k.Variant == Base {
+		want = 0
+	}
+	if cloud.T != t || len(rest) != want {
+		return nil, nil, fmt.Errorf("stored cloud: %d tokens and %d more bytes, want %d and %d", cloud.T, len(rest), t, want)
+	}
+	var drift []float64 // (T)
+	for ; len(rest) > 0; rest = rest[8:] {
+		drift = append(drift, math.Float64frombits(binary.LittleEndian.Uint64(rest)))
+	}
+	return cloud, drift, nil
+}
+
+// pick returns the values at the positions, nil for nil.
+func pick(values []float64, positions []int) []float64 {
+	if values == nil {
+		return nil
+	}
+	out := make([]float64, len(positions))
+	for i, p := range positions {
+		out[i] = values[p]
+	}
+	return out
+}
+
+// parallel calls work(0) to work(n-1) on several goroutines and returns the
+// error of the least i that failed.
+func parallel(ctx context.Context, n, threads int, work func(i int) error) error {
+	if threads < 1 {
+		threads = runtime.GOMAXPROCS(0)
+	}
+	var next atomic.Int64
+	errs := make([]error, n)
+	var wg sync.WaitGroup
+	for range min(threads, n) {
+		wg.Go(func() {
+			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
+				errs[i] = work(i)
+			}
+		})
+	}
+	wg.Wait()
+	if err := ctx.Err(); err != nil {
+		return err
+	}
+	for _, err := range errs {
+		if err != nil {
+			return err
+		}
+	}
+	return nil
+}

@@ -1,0 +1,338 @@
+package main
+
+import (
+	"fmt"
+	"io"
+	"path/filepath"
+	"runtime"
+	"slices"
+	"strings"
+
+	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
+
+	"github.com/layerclust/layerclust/analyze"
+	"github.com/layerclust/layerclust/extract"
+	"github.com/layerclust/layerclust/loader"
+)
+
+// inputFlags are the flags that run and extract share.
+type inputFlags struct {
+	adapters    []string
+	prompts     []promptArg
+	out         string
+	layers      string
+	sites       []string
+	saveStates  bool
+	precision   string
+	repeatDepth int
+	loraScale   string
+	threads     int
+	fresh       bool
+	quiet       bool
+	json        bool
+}
+
+// promptArg is one --prompt or --prompts, in the order of the command line.
+type promptArg struct {
+	file  bool
+	value string
+}
+
+// promptValue is a flag that appends to the one list of prompts.
+type promptValue struct {
+	list *[]promptArg
+	file bool
+}
+
+func (v promptValue) Set(s string) error {
+	*v.list = append(*v.list, promptArg{v.file, s})
+	return nil
+}
+func (v promptValue) String() string { return "" }
+func (v promptValue) Type() string {
+	if v.file {
+		return "FILE"
+	}
+	return "TEXT"
+}
+
+var _ pflag.Value = promptValue{}
+
+func (f *inputFlags) register(cmd *cobra.Command) {
+	flags := cmd.Flags()
+	flags.SortFlags = false
+	flags.StringArrayVar(&f.adapters, "adapter", nil, "`[NAME=]DIR[@SCALE]` of a PEFT adapter, or of a folder of checkpoint-N folders; repeatable")
+	flags.Var(promptValue{&f.prompts, false}, "prompt", "a prompt; repeatable")
+	flags.Var(promptValue{&f.prompts, true}, "prompts", "prompts from a .txt (one) or .jsonl file, or - for standard input; repeatable")
+	flags.StringVar(&f.out, "out", "", "output folder")
+	flags.StringVar(&f.layers, "layers", "", "hidden_states indices, as `0-5,12,-1` (default all)")
+	flags.StringSliceVar(&f.sites, "sites", []string{"resid"}, "where states are taken: `resid,attn,mlp`")
+	flags.BoolVar(&f.saveStates, "save-states", false, "write the states, too")
+	flags.StringVar(&f.precision, "precision", "f32", "`f32`, or bf16: activations rounded before each product")
+	flags.IntVar(&f.repeatDepth, "repeat-depth", 1, "run the stack of blocks `N` times")
+	flags.StringVar(&f.loraScale, "lora-scale", "peft", "`peft`, or paper: without the factor alpha/r")
+	flags.IntVar(&f.threads, "threads", 0, "processor threads (default all)")
+	flags.BoolVar(&f.fresh, "fresh", false, "replace the results of another run in the output folder")
+	flags.BoolVar(&f.quiet, "quiet", false, "no progress and no summary")
+	flags.BoolVar(&f.json, "json", false, "the summary as one JSON object")
+}
+
+// check refuses values that no run could use.
+func (f *inputFlags) check() error {
+	switch {
+	case f.out == "":
+		return usageError{fmt.Errorf("--out is missing")}
+	case len(f.prompts) == 0:
+		return usageError{fmt.Errorf("no prompt: give --prompt TEXT or --prompts FILE")}
+	case f.precision != "f32" && f.precision != "bf16":
+		return usageError{fmt.Errorf("--precision %s: want f32 or bf16", f.precision)}
+	case f.loraScale != "peft" && f.loraScale != "paper":
+		return usageError{fmt.Errorf("--lora-scale %s: want peft or paper", f.loraScale)}
+	case f.repeatDepth < 1 || f.repeatDepth > maxRepeat:
+		return usageError{fmt.Errorf("--repeat-depth %d: want 1 to %d", f.repeatDepth, maxRepeat)}
+	case f.threads < 0:
+		return usageError{fmt.Errorf("--threads %d: want 0 or more", f.threads)}
+	}
+	for _, site := range f.sites {
+		if !slices.Contains(allSites, extract.Site(site)) {
+			return usageError{fmt.Errorf("--sites %s: want resid, attn or mlp", site)}
+		}
+	}
+	if f.threads > 0 {
+		runtime.GOMAXPROCS(f.threads)
+	}
+	return nil
+}
+
+const maxRepeat = 1000
+
+var allSites = []extract.Site{extract.Resid, extract.Attn, extract.MLP}
+
+// inputs is all that a run reads, opened and checked.
+type inputs struct {
+	model     *loader.Model
+	tokenizer loader.Tokenizer // nil where the folder has none and every prompt came as ids
+	adapters  []*loader.Adapter
+	prompts   []extract.Prompt
+	infos     []analyze.PromptInfo // one for each prompt, with the user's mask
+	layers    *layerSet
+	sites     []string // of allSites, in their order
+	warnings  []string
+}
+
+// open reads everything that the flags name.
+func (f *inputFlags) open(modelDir string, stdin io.Reader) (*inputs, error) {
+	in := &inputs{}
+	var err error
+	if in.model, err = loader.Open(modelDir); err != nil {
+		return nil, err
+	}
+	if err := in.openAdapters(f.adapters, f.loraScale == "paper"); err != nil {
+		return nil, err
+	}
+	if err := in.openPrompts(f.prompts, stdin); err != nil {
+		return nil, err
+	}
+	for _, site := range allSites {
+		if slices.Contains(f.sites, string(site)) {
+			in.sites = append(in.sites, string(site))
+		}
+	}
+	in.layers, err = parseLayers(f.layers, in.model.Config.NumLayers*f.repeatDepth)
+	return in, err
+}
+
+func (in *inputs) openAdapters(args []string, paperScale bool) error {
+	var refs []loader.AdapterRef
+	for _, arg := range args {
+		r, err := loader.ParseAdapterArg(arg)
+		if err != nil {
+			return err
+		}
+		refs = append(refs, r...)
+	}
+	if err := loader.CheckNames(refs); err != nil {
+		return err
+	}
+	for _, ref := range refs {
+		a, err := loader.OpenAdapter(ref, in.model, loader.AdapterOptions{PaperScale: paperScale})
+		if err != nil {
+			return err
+		}
+		for _, w := range a.Warnings {
+			in.warn("adapter %s: %s", a.Name, w)
+		}
+		if a.Zero() {
+			in.warn("adapter %s changes nothing: its weights are those of an adapter before training (B = 0)", a.Name)
+		}
+		in.adapters = append(in.adapters, a)
+	}
+	return nil
+}
+
+func (in *inputs) warn(format string, args ...any) {
+	in.warnings = append(in.warnings, fmt.Sprintf(format, args...))
+}
+
+func (in *inputs) openPrompts(args []promptArg, stdin io.Reader) error {
+	texts, err := readPrompts(args, stdin)
+	if err != nil {
+		return err
+	}
+	if in.tokenizer, err = tokenizerFor(in.model.Dir, texts); err != nil {
+		return err
+	}
+	ids := make([]string, len(texts))
+	for i, p := range texts {
+		ids[i] = p.ID
+	}
+	for i, file := range loader.FileNames(ids) {
+		if err := in.addPrompt(texts[i], file); err != nil {
+			return loader.InputErrorf("prompt %q: %w", texts[i].ID, err)
+		}
+	}
+	return nil
+}
+
+// readPrompts gathers the prompts of the command line, named.
+func readPrompts(args []promptArg, stdin io.Reader) ([]loader.PromptText, error) {
+	var all []loader.PromptText
+	for _, arg := range args {
+		if !arg.file {
+			if arg.value == "" {
+				return nil, usageError{fmt.Errorf("--prompt: the prompt is empty")}
+			}
+			all = append(all, loader.PromptText{Text: arg.value})
+			continue
+		}
+		p, err := loader.ReadPrompts(arg.value, stdin)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, p...)
+	}
+	return all, loader.NamePrompts(all)
+}
+
+// tokenizerFor opens the model's tokenizer; a folder without one will do where
+// every prompt comes as ids.
+func tokenizerFor(dir string, prompts []loader.PromptText) (loader.Tokenizer, error) {
+	t, err := loader.OpenTokenizer(dir)
+	if err == nil {
+		return t, nil
+	}
+	if slices.ContainsFunc(prompts, func(p loader.PromptText) bool { return p.IDs == nil }) {
+		return nil, fmt.Errorf("%w; prompts as input_ids need none", err)
+	}
+	return nil, nil
+}
+
+// addPrompt turns one prompt to ids, and notes its tokens and the positions
+// that the default mask leaves out whatever the states are.
+func (in *inputs) addPrompt(p loader.PromptText, file string) error {
+	info := analyze.PromptInfo{ID: p.ID, File: file, Group: p.Group, Label: p.Label}
+	ids := p.IDs
+	if ids == nil {
+		e, err := in.tokenizer.Encode(p.Text)
+		if err != nil {
+			return err
+		}
+		ids = e.IDs
+	}
+	config := in.model.Config
+	for i, id := range ids {
+		info.Tokens = append(info.Tokens, int(id))
+		info.Pieces = append(info.Pieces, piece(in.tokenizer, id))
+		switch {
+		case slices.Contains(p.Mask, i):
+			info.Masked = append(info.Masked, analyze.Masked{Position: i, Reason: "user"})
+		case i == 0 && in.isBOS(id):
+			info.Masked = append(info.Masked, analyze.Masked{Position: i, Reason: "bos"})
+		case in.tokenizer != nil && in.tokenizer.Special(id):
+			info.Masked = append(info.Masked, analyze.Masked{Position: i, Reason: "special"})
+		}
+	}
+	info.N = len(ids)
+	for _, at := range p.Mask {
+		if at < 0 || at >= len(ids) {
+			return fmt.Errorf("mask: position %d is outside its %d tokens", at, len(ids))
+		}
+	}
+	if len(ids) > 1 && in.isBOS(ids[0]) && ids[1] == ids[0] {
+		in.warn("prompt %q begins with two BOS tokens: its text has one, and the tokenizer adds one", p.ID)
+	}
+	if len(ids) > config.MaxPositions {
+		in.warn("prompt %q has %d tokens, more than the %d positions the model was made for (max_position_embeddings)", p.ID, len(ids), config.MaxPositions)
+	}
+	in.prompts = append(in.prompts, extract.Prompt{ID: p.ID, IDs: ids})
+	in.infos = append(in.infos, info)
+	return nil
+}
+
+// isBOS says whether id is a BOS of the model. Some models name as BOS a token
+// that their tokenizer uses for something else as well, so only position 0 counts.
+func (in *inputs) isBOS(id int32) bool {
+	return slices.Contains(in.model.Config.BOS, int(id))
+}
+
+// piece is a token's text as a reader knows it: a leading space stays.
+func piece(t loader.Tokenizer, id int32) string {
+	if t == nil {
+		return fmt.Sprintf("#%d", id)
+	}
+	text, err := t.Decode([]int32{id})
+	if err != nil {
+		return t.Token(id)
+	}
+	if strings.HasPrefix(t.Token(id), "▁") && !strings.HasPrefix(text, " ") {
+		return " " + text // decoding one token alone strips the space of a text's first word
+	}
+	return text
+}
+
+// names lists the adapters in the order given.
+func (in *inputs) names() []string {
+	names := make([]string, len(in.adapters))
+	for i, a := range in.adapters {
+		names[i] = a.Name
+	}
+	return names
+}
+
+func (in *inputs) close() {
+	if in.model != nil {
+		in.model.Close()
+	}
+	if in.tokenizer != nil {
+		in.tokenizer.Close()
+	}
+}
+
+// adapterFiles are the files of an adapter's folder that decide what it does.
+var adapterFiles = []string{"adapter_config.json", "adapter_model.safetensors"}
+
+// modelFiles are the files of a model's folder that decide what it does.
+func (in *inputs) modelFiles() []string {
+	files := append([]string{"config.json"}, in.model.Weights.Files()...)
+	if in.tokenizer != nil {
+		files = append(files, "tokenizer.json")
+	}
+	return files
+}
+
+// variantName is the variant of a state as the files name it.
+func (in *inputs) variantName(v int) string {
+	if v == 0 {
+		return analyze.Base
+	}
+	return in.adapters[v-1].Name
+}
+
+// absolute makes a path that still means the same from another folder.
+func absolute(path string) string {
+	if abs, err := filepath.Abs(path); err == nil {
+		return abs
+	}
+	return path
+}

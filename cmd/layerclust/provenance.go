@@ -1,0 +1,113 @@
+package main
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"os"
+	"slices"
+	"strings"
+
+	"github.com/layerclust/layerclust/analyze"
+	"github.com/layerclust/layerclust/extract"
+	"github.com/layerclust/layerclust/loader"
+	"github.com/layerclust/layerclust/report"
+)
+
+// hashes are the digests of the input files, taken beside the forward pass,
+// which reads the same pages.
+type hashes struct {
+	stop     context.CancelFunc
+	done     chan struct{}
+	model    map[string]string
+	adapters []map[string]string
+	err      error
+}
+
+func startHashes(ctx context.Context, in *inputs) *hashes {
+	ctx, stop := context.WithCancel(ctx)
+	h := &hashes{stop: stop, done: make(chan struct{})}
+	files := in.modelFiles()
+	go func() {
+		defer close(h.done)
+		if h.model, h.err = loader.HashFiles(ctx, in.model.Dir, files); h.err != nil {
+			return
+		}
+		for _, a := range in.adapters {
+			sums, err := loader.HashFiles(ctx, a.Dir, adapterFiles)
+			if err != nil {
+				h.err = err
+				return
+			}
+			h.adapters = append(h.adapters, sums)
+		}
+	}()
+	return h
+}
+
+// runInfo says where the results come from.
+func (j *job) runInfo(trace *extract.Trace, f *inputFlags) (analyze.RunInfo, error) {
+	<-j.hashes.done
+	if j.hashes.err != nil {
+		return analyze.RunInfo{}, j.hashes.err
+	}
+	c := j.in.model.Config
+	info := analyze.RunInfo{
+		Schema: report.Schema, Tool: "layerclust " + version, Argv: os.Args,
+		Model: analyze.ModelInfo{Path: absolute(j.in.model.Dir), Type: c.ModelType, Layers: trace.Layers,
+			Hidden: c.HiddenSize, Heads: c.NumHeads, SHA256: j.hashes.model, Config: c.Raw},
+		Prompts: j.in.infos, Sites: j.in.sites, Precision: f.precision, Provider: extract.Provider(),
+		LoRAScale: f.loraScale, RepeatDepth: f.repeatDepth, Timings: j.timings, Warnings: j.in.warnings,
+	}
+	for i, a := range j.in.adapters {
+		info.Adapters = append(info.Adapters, adapterInfo(a, trace.Applied[i], j.hashes.adapters[i]))
+	}
+	return info, nil
+}
+
+// adapterInfo says what of an adapter was applied.
+func adapterInfo(a *loader.Adapter, applied extract.Applied, sums map[string]string) analyze.AdapterInfo {
+	info := analyze.AdapterInfo{Name: a.Name, Path: absolute(a.Dir), Scale: a.Scale, ModulesApplied: applied.Modules,
+		RelativeNorm: applied.RelativeNorm, RelativeMax: applied.RelativeMax, SHA256: sums}
+	for _, path := range a.Paths {
+		m := a.Modules[path]
+		info.Ranks = append(info.Ranks, m.Rank)
+		info.Targets = append(info.Targets, path[strings.LastIndexByte(path, '.')+1:])
+		info.DoRA = info.DoRA || m.Magnitude != nil
+	}
+	slices.Sort(info.Ranks)
+	info.Ranks = slices.Compact(info.Ranks)
+	slices.Sort(info.Targets)
+	info.Targets = slices.Compact(info.Targets)
+	return info
+}
+
+// fingerprint is a digest of the inputs and of every option that changes a
+// result.
+func (f *inputFlags) fingerprint(in *inputs, more ...any) string {
+	type adapter struct {
+		Name, Path string
+		Scale      float64
+	}
+	key := struct {
+		Model    string
+		Adapters []adapter
+		Prompts  []analyze.PromptInfo
+		Options  []any
+	}{Model: absolute(in.model.Dir)}
+	for _, a := range in.adapters {
+		key.Adapters = append(key.Adapters, adapter{a.Name, absolute(a.Dir), a.Scale})
+	}
+	for _, p := range in.infos {
+		p.Masked = nil // found by the run itself
+		key.Prompts = append(key.Prompts, p)
+	}
+	key.Options = []any{version, in.layers.chosen, in.sites, f.saveStates, f.precision, f.repeatDepth, f.loraScale, more}
+	text, err := json.Marshal(key)
+	if err != nil {
+		panic(err) // plain strings and numbers always encode
+	}
+	sum := sha256.Sum256(text)
+	return hex.EncodeToString(sum[:])
+}

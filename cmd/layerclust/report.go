@@ -1,0 +1,29 @@
+package main
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"github.com/spf13/cobra"
+
+	"github.com/layerclust/layerclust/report"
+)
+
+func newReportCommand() *cobra.Command {
+	return &cobra.Command{
+		Use:   "report DIR",
+		Short: "Draw the report again from the tables of a run, without the model",
+		Args:  cobra.ExactArgs(1),
+		RunE: func(cmd *cobra.Command, args []string) error {
+			result, err := report.Read(args[0])
+			if err != nil {
+				return err
+			}
+			if err := report.Render(args[0], result); err != nil {
+				return writeError(args[0], err)
+			}
+			fmt.Fprintln(cmd.OutOrStdout(), filepath.Join(args[0], "report.html"))
+			return nil
+		},
+	}
+}

@@ -1,0 +1,34 @@
+package extract
+
+import (
+	"math"
+
+	"github.com/layerclust/layerclust/loader"
+)
+
+// ropeTables gives the cosines and sines of the rotary embedding for the
+// positions 0..t-1, both (t, headDim/2).
+//
+// The angles are rounded to float32 where transformers rounds them: at
+// position 4,000 that rounding is already 1e-4 rad, and it is the model's own,
+// since it was trained with it. Only the cosine itself is better than float32.
+func ropeTables(rope loader.Rope, headDim, t int) (cos, sin []float32) {
+	half := headDim / 2
+	frequencies := make([]float32, half) // (headDim/2) radians per position
+	for i := range frequencies {
+		exponent := float32(2*i) / float32(headDim)
+		frequencies[i] = 1 / float32(math.Pow(rope.Theta, float64(exponent)))
+		if rope.Type == "linear" {
+			frequencies[i] /= float32(rope.Factor)
+		}
+	}
+	cos = make([]float32, t*half) // (t, headDim/2)
+	sin = make([]float32, t*half) // (t, headDim/2)
+	for p := range t {
+		for i, f := range frequencies {
+			s, c := math.Sincos(float64(float32(p) * f))
+			cos[p*half+i], sin[p*half+i] = float32(c), float32(s)
+		}
+	}
+	return cos, sin
+}

@@ -1,0 +1,323 @@
+package extract
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"github.com/gomlx/gomlx/core/tensors"
+
+	"github.com/layerclust/layerclust/loader"
+)
+
+// Run takes every prompt through the layers of m, as the base and with each
+// adapter, and gives each state to sink in the order layer, prompt, variant.
+// It holds the weights of one block and the current states, nothing else.
+//
+// Errors name the layer and, where a weight is at fault, the tensor. A
+// cancelled ctx ends the run between two blocks' runs with ctx.Err().
+func Run(ctx context.Context, m *loader.Model, adapters []*loader.Adapter, prompts []Prompt, opts Options, sink Sink) (*Trace, error) {
+	r, err := newRun(ctx, m, adapters, prompts, opts, sink)
+	if err != nil {
+		return nil, err
+	}
+	defer r.close()
+	if err := r.embed(); err != nil {
+		return nil, err
+	}
+	for b := range r.depth {
+		if err := r.block(b); err != nil {
+			return nil, fmt.Errorf("layer %d: %w", b, err)
+		}
+	}
+	trace := &Trace{Layers: r.layers, Applied: r.applied()}
+	if r.depth == r.layers {
+		if trace.Loss, err = r.head(); err != nil {
+			return nil, fmt.Errorf("after the last layer: %w", err)
+		}
+	}
+	return trace, nil
+}
+
+// run is the state of one Run.
+type run struct {
+	ctx      context.Context
+	model    *loader.Model
+	adapters []*loader.Adapter
+	prompts  []Prompt
+	opts     Options
+	sink     Sink
+	engine   *engine
+	weights  *slots
+	layers   int                 // blocks in all, repeats counted
+	depth    int                 // blocks to run
+	resid    [][]*tensors.Tensor // (prompts, variants) each (T, D); an adapter that changed nothing yet has the base's tensor itself
+	changed  []bool              // (variants) whether its states may differ from the base's
+	norms    []changeNorms       // (adapters)
+	progress Progress
+}
+
+func newRun(ctx context.Context, m *loader.Model, adapters []*loader.Adapter, prompts []Prompt, opts Options, sink Sink) (*run, error) {
+	layers := m.Config.NumLayers * max(1, opts.RepeatDepth)
+	depth := layers
+	if opts.LastLayer >= 0 && opts.LastLayer < layers {
+		depth = opts.LastLayer
+	}
+	for _, p := range prompts {
+		if err := checkIDs(p, m.Config.VocabSize); err != nil {
+			return nil, err
+		}
+	}
+	e, err := newEngine(m.Config, opts)
+	if err != nil {
+		return nil, err
+	}
+	w, err := newSlots(e, m)
+	if err != nil {
+		return nil, err
+	}
+	r := &run{ctx: ctx, model: m, adapters: adapters, prompts: prompts, opts: opts, sink: sink,
+		engine: e, weights: w, layers: layers, depth: depth,
+		resid: make([][]*tensors.Tensor, len(prompts)), changed: make([]bool, 1+len(adapters)), norms: make([]changeNorms, len(adapters))}
+	r.progress = Progress{Layers: depth, Total: r.tokens() * int64(depth)}
+	return r, nil
+}
+
+// checkIDs refuses an empty prompt and ids that the embedding does not have.
+func checkIDs(p Prompt, vocab int) error {
+	if len(p.IDs) == 0 {
+		return loader.InputErrorf("prompt %q is empty", p.ID)
+	}
+	for i, id := range p.IDs {
+		if id < 0 || int(id) >= vocab {
+			return loader.InputErrorf("prompt %q: token %d has id %d, outside the vocabulary of %d", p.ID, i, id, vocab)
+		}
+	}
+	return nil
+}
+
+// tokens counts the tokens of one block over all prompts and variants.
+func (r *run) tokens() int64 {
+	n := 0
+	for _, p := range r.prompts {
+		n += len(p.IDs)
+	}
+	return int64(n * (1 + len(r.adapters)))
+}
+
+// embed reads the embedding rows of every prompt and emits layer 0.
+func (r *run) embed() error {
+	d := r.model.Config.HiddenSize
+	for i, p := range r.prompts {
+		x, err := r.engine.tensor(len(p.IDs), d)
+		if err != nil {
+			return err
+		}
+		r.resid[i] = slices.Repeat([]*tensors.Tensor{x}, 1+len(r.adapters))
+		if err := withFlat(x, func(flat []float32) error { return r.embedding(p.IDs, flat) }); err != nil {
+			return err
+		}
+		for v := range r.resid[i] {
+			if err := r.emit(States{Layer: 0, Site: Resid, Variant: v, Prompt: i}, x); err != nil {
+				return err
+			}
+		}
+	}
+	return nil
+}
+
+// embedding reads the rows of ids into x (len(ids), D).
+func (r *run) embedding(ids []int32, x []float32) error {
+	d := r.model.Config.HiddenSize
+	for t, id := range ids {
+		if err := r.model.Weights.ReadRow(loader.EmbedTensor, int(id), x[t*d:(t+1)*d]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// block runs block b for every prompt and variant.
+func (r *run) block(b int) error {
+	source := b % r.model.Config.NumLayers
+	if err := r.weights.fill(source); err != nil {
+		return err
+	}
+	updates, err := r.prepare(b, source)
+	if err != nil {
+		return err
+	}
+	defer func() {
+		for _, u := range updates {
+			u.free()
+		}
+	}()
+	for p := range r.prompts {
+		if err := r.blockPrompt(b, p, updates); err != nil {
+			return err
+		}
+		r.told(b, p)
+	}
+	return nil
+}
+
+// prepare makes the updates of source's projections ready, one set for each
+// variant, and notes which variants leave the base here.
+func (r *run) prepare(b, source int) ([]updates, error) {
+	all := make([]updates, 1+len(r.adapters)) // the base's is empty
+	for i, a := range r.adapters {
+		u, norms, err := r.engine.updates(a, r.model, source, r.weights)
+		if err != nil {
+			return nil, fmt.Errorf("adapter %s: %w", a.Name, err)
+		}
+		all[i+1] = u
+		if b < r.model.Config.NumLayers { // a repeated block is the same module again
+			r.norms[i].add(norms)
+		}
+		r.changed[i+1] = r.changed[i+1] || u.any()
+	}
+	return all, nil
+}
+
+// blockPrompt runs block b for one prompt, base first, and replaces its states.
+func (r *run) blockPrompt(b, p int, updates []updates) error {
+	old := r.resid[p]
+	next := make([]*tensors.Tensor, len(old))
+	var shared []*tensors.Tensor // the base's outputs, which unchanged variants share
+	for v := range old {
+		if err := r.ctx.Err(); err != nil {
+			return err
+		}
+		out := shared
+		if v == 0 || r.changed[v] {
+			var err error
+			if out, err = r.engine.runBlock(old[v], r.weights, updates[v]); err != nil {
+				return err
+			}
+		}
+		if v == 0 {
+			shared = out
+		}
+		next[v] = out[0]
+		err := r.emitBlock(b, p, v, out)
+		if v > 0 && r.changed[v] {
+			free(out[1:])
+		}
+		if err != nil {
+			return err
+		}
+	}
+	free(shared[1:])
+	freeDistinct(old)
+	r.resid[p] = next
+	return nil
+}
+
+// emitBlock gives out the states of block b: attention and MLP where asked
+// for, then the residual stream after the block.
+func (r *run) emitBlock(b, p, v int, out []*tensors.Tensor) error {
+	for i, site := range r.engine.sites {
+		if err := r.emit(States{Layer: b, Site: site, Variant: v, Prompt: p}, out[1+i]); err != nil {
+			return err
+		}
+	}
+	return r.emit(States{Layer: b + 1, Raw: b+1 == r.layers, Site: Resid, Variant: v, Prompt: p}, out[0])
+}
+
+// emit gives one state to the sink, after making sure that it is finite.
+func (r *run) emit(s States, x *tensors.Tensor) error {
+	s.T, s.D = len(r.prompts[s.Prompt].IDs), r.model.Config.HiddenSize
+	return withFlat(x, func(flat []float32) error {
+		if t := firstNotFinite(flat, s.D); t >= 0 {
+			return r.blame(s, t)
+		}
+		s.X = flat
+		return r.sink(s)
+	})
+}
+
+// blame finds the tensor behind a state that is not finite at token t.
+func (r *run) blame(s States, t int) error {
+	variant := "base"
+	if s.Variant > 0 {
+		variant = r.adapters[s.Variant-1].Name
+	}
+	where := fmt.Sprintf("prompt %q, %s: the %s state of token %d is not finite", r.prompts[s.Prompt].ID, variant, s.Site, t)
+	if name := r.weights.notFinite(); name != "" {
+		return loader.InputErrorf("%s: tensor %s holds NaN or Inf", where, name)
+	}
+	if s.Layer == 0 {
+		return loader.InputErrorf("%s: tensor %s holds NaN or Inf in row %d", where, loader.EmbedTensor, r.prompts[s.Prompt].IDs[t])
+	}
+	return fmt.Errorf("%s: it overflows float32", where)
+}
+
+// firstNotFinite is the first row of x (T, d) that holds NaN or Inf, or -1.
+func firstNotFinite(x []float32, d int) int {
+	for t := 0; t < len(x)/d; t++ {
+		var bad float32 // 0 * v is 0 for every finite v and NaN for the others
+		for _, v := range x[t*d : (t+1)*d] {
+			bad += 0 * v
+		}
+		if bad != 0 {
+			return t
+		}
+	}
+	return -1
+}
+
+func (r *run) told(b, p int) {
+	if r.opts.Progress == nil {
+		return
+	}
+	n := int64(len(r.prompts[p].IDs) * (1 + len(r.adapters)))
+	r.progress.Layer = b
+	if p == len(r.prompts)-1 {
+		r.progress.Layer = b + 1
+	}
+	r.progress.Done += n
+	r.progress.Tokens += n
+	r.opts.Progress(r.progress)
+}
+
+// applied sums up what each adapter changed.
+func (r *run) applied() []Applied {
+	out := make([]Applied, len(r.adapters))
+	for i := range out {
+		out[i] = r.norms[i].applied()
+	}
+	return out
+}
+
+func (r *run) close() {
+	for _, states := range r.resid {
+		freeDistinct(states)
+	}
+	r.weights.free()
+	r.engine.close()
+}
+
+// free gives tensors back to the backend.
+func free(ts []*tensors.Tensor) {
+	for _, t := range ts {
+		t.FinalizeAll() //nolint:errcheck // a tensor that is already gone is what is wanted
+	}
+}
+
+// freeDistinct frees tensors of which some may be the same.
+func freeDistinct(ts []*tensors.Tensor) {
+	for i, t := range ts {
+		if t != nil && !slices.Contains(ts[:i], t) {
+			free([]*tensors.Tensor{t})
+		}
+	}
+}
+
+// withFlat lends the values of a float32 tensor.
+func withFlat(t *tensors.Tensor, use func([]float32) error) error {
+	var err error
+	if e := tensors.MutableFlatData(t, func(flat []float32) { err = use(flat) }); e != nil {
+		return e
+	}
+	return err
+}

@@ -1,0 +1,97 @@
+// Package extract takes prompts through the layers of a model, as the base and
+// with each of any number of LoRA adapters, and hands every layer's states to
+// a sink.
+//
+// The order is layer-major: the weights of a block are read once and serve
+// every prompt and every variant before the next block is read. A model is
+// never whole in memory, and one more adapter costs its arithmetic, not
+// another read of the base.
+//
+//	for each block                      one read of its weights
+//	    for each prompt
+//	        base, then every adapter    one run of the block's graph
+//	            states -> sink          one at a time
+//
+// A prompt is run by itself, at its own length: there is no padding, so none
+// can reach a result, and a prompt's states do not depend on its company. An
+// adapter that has not changed anything yet, because its first module lies
+// deeper, shares the base's states instead of computing them again.
+//
+// Names follow TransformerLens: resid is the residual stream between blocks,
+// attn and mlp are what the two halves of a block add to it.
+package extract
+
+import (
+	"fmt"
+	"strconv"
+)
+
+// Site names a place in the block where states are taken.
+type Site string
+
+// The sites, in the order in which a block produces them.
+const (
+	Attn  Site = "attn"  // what attention adds to the residual stream, after o_proj
+	MLP   Site = "mlp"   // what the MLP adds, after down_proj
+	Resid Site = "resid" // the residual stream between blocks
+)
+
+// Prompt is one text as token ids.
+type Prompt struct {
+	ID  string
+	IDs []int32 // (T), T >= 1
+}
+
+// States are the states of one prompt under one variant at one layer and site.
+type States struct {
+	Layer   int  // resid: Hugging Face's hidden_states index 0..L; attn and mlp: block 0..L-1
+	Raw     bool // resid at layer L only: the last block's output before the final norm
+	Site    Site
+	Variant int // 0 is the base, i the i-th adapter
+	Prompt  int
+	T, D    int
+	X       []float32 // (T, D) row-major, valid until the sink returns
+}
+
+// LayerName is the layer as the output files have it: "12", or "30-raw".
+func (s States) LayerName() string {
+	if s.Raw {
+		return fmt.Sprintf("%d-raw", s.Layer)
+	}
+	return strconv.Itoa(s.Layer)
+}
+
+// Sink receives states in the order layer, prompt, variant (base first).
+// An error ends the run.
+type Sink func(States) error
+
+// Options says how far and how precisely to run.
+type Options struct {
+	Sites       []Site // besides Resid, which is always given
+	RepeatDepth int    // the block stack is run this many times (arXiv 2402.15415 uses 2); 0 means 1
+	LastLayer   int    // the last hidden_states index wanted; -1 for all, with the next-token loss
+	BF16        bool   // round activations to bf16 before each product
+	Progress    func(Progress)
+}
+
+// Progress is told after every state and once for every chunk of the head.
+type Progress struct {
+	Layer, Layers int   // blocks done of blocks to run
+	Head          bool  // in the head, after the last block
+	Done, Total   int64 // work done and in all, in tokens times products of one block
+	Tokens        int64 // tokens that have passed a block, over all variants
+}
+
+// Trace is what a run leaves besides the states it gave to the sink.
+type Trace struct {
+	Layers  int         // blocks run: the L of hidden_states
+	Applied []Applied   // one for every adapter
+	Loss    [][]float64 // (variants, prompts) mean next-token loss in nats; NaN for one token; nil when the head was not run
+}
+
+// Applied says what of an adapter reached the model.
+type Applied struct {
+	Modules      int     // modules that were applied
+	RelativeNorm float64 // |W'-W|_F / |W|_F over those modules together
+	RelativeMax  float64 // the largest of one module
+}

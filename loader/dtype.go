@@ -1,0 +1,71 @@
+package loader
+
+import (
+	"encoding/binary"
+	"math"
+)
+
+// DType is a safetensors element type. "F32", "F16" and "BF16" can be read as
+// float32 and "I64" as int64; the others are known by their size only.
+type DType string
+
+// Element types that this package reads or writes.
+const (
+	F32  DType = "F32"
+	F16  DType = "F16"
+	BF16 DType = "BF16"
+	I64  DType = "I64"
+)
+
+// dtypeBits is the size of one element of every type of the format, in bits:
+// the F4 and F6 types are narrower than a byte.
+var dtypeBits = map[DType]uint64{
+	"F4": 4, "F6_E2M3": 6, "F6_E3M2": 6,
+	"BOOL": 8, "U8": 8, "I8": 8, "F8_E5M2": 8, "F8_E4M3": 8, "F8_E8M0": 8,
+	"F8_E4M3FNUZ": 8, "F8_E5M2FNUZ": 8,
+	"I16": 16, "U16": 16, F16: 16, BF16: 16,
+	"I32": 32, "U32": 32, F32: 32,
+	"I64": 64, "U64": 64, "F64": 64, "C64": 64,
+}
+
+// float reports whether the type can be read as float32 without loss.
+func (t DType) float() bool { return t == F32 || t == F16 || t == BF16 }
+
+// size is the number of bytes of one element; 0 for types narrower than a byte.
+func (t DType) size() int { return int(dtypeBits[t] / 8) }
+
+// decodeFloats converts little-endian elements of type t; every value of the
+// three types is a float32, so nothing is rounded.
+func decodeFloats(dst []float32, src []byte, t DType) {
+	switch t {
+	case F32:
+		for i := range dst {
+			dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(src[4*i:]))
+		}
+	case BF16:
+		for i := range dst {
+			dst[i] = math.Float32frombits(uint32(binary.LittleEndian.Uint16(src[2*i:])) << 16)
+		}
+	case F16:
+		for i := range dst {
+			dst[i] = halfToFloat(binary.LittleEndian.Uint16(src[2*i:]))
+		}
+	}
+}
+
+// halfToFloat widens an IEEE 754 binary16. Its subnormals are normal numbers in
+// float32: an integer below 1024 times 2^-24, which is an exact product.
+func halfToFloat(h uint16) float32 {
+	sign := uint32(h&0x8000) << 16
+	exponent := uint32(h>>10) & 0x1f
+	fraction := uint32(h & 0x3ff)
+	switch exponent {
+	case 0:
+		magnitude := float32(fraction) * (1.0 / (1 << 24))
+		return math.Float32frombits(sign | math.Float32bits(magnitude))
+	case 0x1f: // infinity, or NaN with its payload
+		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
+	}
+	const rebias = 127 - 15
+	return math.Float32frombits(sign | (exponent+rebias)<<23 | fraction<<13)
+}

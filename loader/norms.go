@@ -1,0 +1,66 @@
+package loader
+
+import "math"
+
+// UpdateNorms returns the Frobenius norms of W' - W at scale 1 and of W, for w =
+// W (out, in), row-major: how large a change the adapter is, of how large a
+// weight. W is needed since DoRA's update depends on it.
+func (l *LoRA) UpdateNorms(w []float32) (update, base float64) {
+	var squares float64
+	for _, v := range w {
+		squares += float64(v) * float64(v)
+	}
+	base = math.Sqrt(squares)
+	if l.Magnitude != nil {
+		return l.doraNorm(w), base
+	}
+	return l.productNorm(), base
+}
+
+// productNorm is |s B A| by two small Gram matrices, |BA|² = tr(BᵀB AAᵀ), so
+// that the (out, in) product is never formed.
+func (l *LoRA) productNorm() float64 {
+	r := l.Rank
+	var trace float64
+	for i := range r {
+		for j := range r {
+			var bb, aa float64
+			for o := range l.Out {
+				bb += float64(l.B[o*r+i]) * float64(l.B[o*r+j])
+			}
+			for k := range l.In {
+				aa += float64(l.A[i*l.In+k]) * float64(l.A[j*l.In+k])
+			}
+			trace += bb * aa
+		}
+	}
+	return math.Abs(l.Scale) * math.Sqrt(max(trace, 0)) // rounding can pass below 0
+}
+
+// doraNorm is |W' - W|, row by row.
+func (l *LoRA) doraNorm(w []float32) float64 {
+	adapted := make([]float64, l.In) // one row of W + s B A
+	var squares float64
+	for o := range l.Out {
+		row := w[o*l.In : (o+1)*l.In]
+		for k, v := range row {
+			adapted[k] = float64(v)
+		}
+		for i := range l.Rank {
+			b := l.Scale * float64(l.B[o*l.Rank+i])
+			for k, v := range l.A[i*l.In : (i+1)*l.In] {
+				adapted[k] += b * float64(v)
+			}
+		}
+		var norm float64
+		for _, v := range adapted {
+			norm += v * v
+		}
+		factor := float64(l.Magnitude[o]) / math.Sqrt(norm)
+		for k, v := range row {
+			d := factor*adapted[k] - float64(v)
+			squares += d * d
+		}
+	}
+	return math.Sqrt(squares)
+}

@@ -1,0 +1,212 @@
+package loader
+
+import (
+	"bufio"
+	"bytes"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"os"
+	"path/filepath"
+	"strings"
+)
+
+// Bounds on prompt files: far above any use, far below what exhausts memory.
+const (
+	maxPromptFile = 1 << 30
+	maxPromptLine = 64 << 20
+)
+
+// PromptText is a prompt as its file has it: a text, or the token ids.
+type PromptText struct {
+	ID    string // "" for none
+	Text  string
+	IDs   []int32 // nil where Text counts
+	Group string
+	Label string
+	Mask  []int // token positions to leave out
+}
+
+// ReadPrompts reads a .txt file (the whole file is one prompt), a .jsonl file
+// (one prompt a line), or, for the path "-", stdin: JSON lines where its first
+// character is "{", else one text. Errors name the file and line.
+func ReadPrompts(path string, stdin io.Reader) ([]PromptText, error) {
+	switch ext := strings.ToLower(filepath.Ext(path)); {
+	case path == "-":
+		data, err := readAllBounded("standard input", stdin)
+		if err != nil {
+			return nil, err
+		}
+		if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
+			return parsePromptLines("standard input", bytes.NewReader(data))
+		}
+		return onePrompt("standard input", data)
+	case ext == ".txt":
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, inputErrorf("%w", err)
+		}
+		defer f.Close()
+		data, err := readAllBounded(path, f)
+		if err != nil {
+			return nil, err
+		}
+		return onePrompt(path, data)
+	case ext == ".jsonl":
+		f, err := os.Open(path)
+		if err != nil {
+			return nil, inputErrorf("%w", err)
+		}
+		defer f.Close()
+		return parsePromptLines(path, f)
+	default:
+		return nil, inputErrorf("%s: prompts come as .txt (one prompt) or .jsonl (one a line), not %q", path, ext)
+	}
+}
+
+func readAllBounded(name string, r io.Reader) ([]byte, error) {
+	data, err := io.ReadAll(io.LimitReader(r, maxPromptFile+1))
+	if err != nil {
+		return nil, inputErrorf("%s: %w", name, err)
+	}
+	if len(data) > maxPromptFile {
+		return nil, inputErrorf("%s: more than %d bytes", name, maxPromptFile)
+	}
+	return data, nil
+}
+
+func onePrompt(name string, data []byte) ([]PromptText, error) {
+	if len(data) == 0 {
+		return nil, inputErrorf("%s: the prompt is empty", name)
+	}
+	return []PromptText{{Text: string(data)}}, nil
+}
+
+// promptLine is a line of a .jsonl file.
+type promptLine struct {
+	ID       string           `json:"id"`
+	Text     *string          `json:"text"`
+	IDs      *[]int32         `json:"input_ids"`
+	Group    string           `json:"group"`
+	Label    string           `json:"label"`
+	Mask     []int            `json:"mask"`
+	Messages *json.RawMessage `json:"messages"`
+}
+
+func parsePromptLines(name string, r io.Reader) ([]PromptText, error) {
+	var prompts []PromptText
+	lines := bufio.NewScanner(r)
+	lines.Buffer(make([]byte, 1<<16), maxPromptLine)
+	for n := 1; lines.Scan(); n++ {
+		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
+			continue
+		}
+		p, err := parsePrompt(lines.Bytes())
+		if err != nil {
+			return nil, inputErrorf("%s: line %d: %w", name, n, err)
+		}
+		prompts = append(prompts, p)
+	}
+	if err := lines.Err(); err != nil {
+		if errors.Is(err, bufio.ErrTooLong) {
+			err = fmt.Errorf("a line has more than %d bytes", maxPromptLine)
+		}
+		return nil, inputErrorf("%s: %w", name, err)
+	}
+	if len(prompts) == 0 {
+		return nil, inputErrorf("%s: no prompt in it", name)
+	}
+	return prompts, nil
+}
+
+func parsePrompt(line []byte) (PromptText, error) {
+	var l promptLine
+	if err := json.Unmarshal(line, &l); err != nil {
+		return PromptText{}, jsonFault(err)
+	}
+	p := PromptText{ID: l.ID, Group: l.Group, Label: l.Label, Mask: l.Mask}
+	switch {
+	case l.Messages != nil:
+		return p, errors.New("messages: chat templates are not supported; give the text with the template applied")
+	case l.Text != nil && l.IDs != nil:
+		return p, errors.New("both text and input_ids are given")
+	case l.Text == nil && l.IDs == nil:
+		return p, errors.New("neither text nor input_ids is given")
+	case l.IDs != nil && len(*l.IDs) == 0:
+		return p, errors.New("input_ids is empty")
+	case l.Text != nil && *l.Text == "":
+		return p, errors.New("text is empty")
+	case l.IDs != nil:
+		p.IDs = *l.IDs
+	default:
+		p.Text = *l.Text
+	}
+	return p, nil
+}
+
+// NamePrompts gives prompts without an id the ids prompt-0, prompt-1 ... by
+// their place, and refuses an id that is taken or means something else.
+func NamePrompts(prompts []PromptText) error {
+	seen := map[string]bool{}
+	for i := range prompts {
+		p := &prompts[i]
+		if p.ID == "" {
+			p.ID = fmt.Sprintf("prompt-%d", i)
+		}
+		if p.ID == "all" {
+			return inputErrorf("prompt %d: the id \"all\" stands for the mean over prompts", i)
+		}
+		if seen[p.ID] {
+			return inputErrorf("prompt %d: the id %q is used twice", i, p.ID)
+		}
+		seen[p.ID] = true
+	}
+	return nil
+}
+
+// FileNames gives each id a safe file name without extension, all different.
+// Ids of letters, digits, "-", "_" and "." keep their own; of the others the
+// odd characters become "_" and a digest of the id follows.
+func FileNames(ids []string) []string {
+	names := make([]string, len(ids))
+	taken := map[string]bool{}
+	for i, id := range ids {
+		if plainID(id) {
+			names[i] = id
+			taken[id] = true
+		}
+	}
+	for i, id := range ids {
+		if names[i] != "" {
+			continue
+		}
+		sum := sha256.Sum256([]byte(id))
+		name := strings.Map(plainRune, id)
+		name = strings.TrimLeft(name[:min(len(name), 60)], ".") + "-" + hex.EncodeToString(sum[:6])
+		for taken[name] {
+			name += "_"
+		}
+		names[i] = name
+		taken[name] = true
+	}
+	return names
+}
+
+// maxPlainID leaves room for a suffix within the 255 bytes of a file name.
+const maxPlainID = 200
+
+func plainID(id string) bool {
+	return id != "" && len(id) <= maxPlainID && strings.Trim(id, ".") != "" && strings.Map(plainRune, id) == id
+}
+
+// plainRune is r, or "_" where r is not safe in a file name.
+func plainRune(r rune) rune {
+	switch {
+	case r >= 'a' && r <= 'z', r >= 'A' && r <= 'Z', r >= '0' && r <= '9', r == '-', r == '_', r == '.':
+		return r
+	}
+	return '_'
+}

@@ -1,0 +1,115 @@
+package loader
+
+import (
+	"bytes"
+	"math"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+)
+
+// TestWriteAsPython compares with the bytes of Python's safetensors;
+// testdata/make_goldens.py has the same tensors.
+func TestWriteAsPython(t *testing.T) {
+	states := make([]float32, 24)
+	for i := range states {
+		states[i] = float32(i) / 7
+	}
+	path := filepath.Join(t.TempDir(), "x.safetensors")
+	err := WriteSafetensors(path, []NamedTensor{
+		{Name: "hidden_states", Shape: []int{2, 3, 4}, Float32: states},
+		{Name: "token_ids", Shape: []int{3}, Int64: []int64{1, -2, 1 << 40}},
+		{Name: "a <b> & c", Shape: []int{1}, Float32: []float32{0.5}},
+	}, map[string]string{"format": "pt"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	want, err := os.ReadFile(filepath.Join("testdata", "written.safetensors"))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if !bytes.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+}
+
+func TestWriterInPieces(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "x.safetensors")
+	w, err := CreateSafetensors(path, []TensorSpec{
+		{"hidden_states", F32, []int{3, 2}}, {"layers", I64, []int{2}}, {"none", F32, []int{0, 4}},
+	}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	steps := []error{ // out of order, as layers of several prompts come
+		w.WriteFloat32("hidden_states", 4, []float32{5, float32(math.Inf(1))}),
+		w.WriteInt64("layers", 0, []int64{7, 9}),
+		w.WriteFloat32("hidden_states", 0, []float32{1, 2, 3, 4}),
+	}
+	for _, err := range steps {
+		if err != nil {
+			t.Fatal(err)
+		}
+	}
+	if exists(path) {
+		t.Error("the file has its name before Commit")
+	}
+	if err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := OpenSafetensors(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	x, ids := make([]float32, 6), make([]int64, 2)
+	if err := f.ReadFloat32("hidden_states", x); err != nil {
+		t.Fatal(err)
+	}
+	if err := f.ReadInt64("layers", ids); err != nil {
+		t.Fatal(err)
+	}
+	if !slices.Equal(x, []float32{1, 2, 3, 4, 5, float32(math.Inf(1))}) || !slices.Equal(ids, []int64{7, 9}) {
+		t.Errorf("read %v, %v", x, ids)
+	}
+}
+
+func TestWriterRefuses(t *testing.T) {
+	dir := t.TempDir()
+	path := filepath.Join(dir, "x.safetensors")
+	for _, c := range []struct {
+		specs []TensorSpec
+		want  string
+	}{
+		{[]TensorSpec{{"a", BF16, []int{1}}}, `tensor "a": cannot write dtype BF16`},
+		{[]TensorSpec{{"a", F32, []int{-1}}}, `tensor "a": cannot write shape [-1]`},
+		{[]TensorSpec{{"a", F32, []int{1 << 40, 1 << 40}}}, "cannot write shape"},
+		{[]TensorSpec{{"a", F32, []int{1}}, {"a", F32, []int{1}}}, `tensor "a": the name is taken`},
+		{[]TensorSpec{{metadataKey, F32, []int{1}}}, "the name is taken"},
+	} {
+		_, err := CreateSafetensors(path, c.specs, nil)
+		refused(t, err, path, c.want)
+	}
+	_, err := CreateSafetensors(filepath.Join(dir, "absent", "x"), nil, nil)
+	refused(t, err, "absent")
+	w, err := CreateSafetensors(path, []TensorSpec{{"a", F32, []int{3}}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, w.WriteFloat32("b", 0, nil), `do not fit a tensor "b"`)
+	refused(t, w.WriteInt64("a", 0, []int64{1}), `do not fit a tensor "a" of I64`)
+	refused(t, w.WriteFloat32("a", 1, make([]float32, 3)), "elements [1, 4) do not fit")
+	refused(t, w.WriteFloat32("a", -1, make([]float32, 1)), "do not fit")
+	if err := w.WriteFloat32("a", 0, []float32{1, 2}); err != nil {
+		t.Fatal(err)
+	}
+	refused(t, w.Commit(), path, `tensor "a": 2 of 3 elements were written`)
+	if entries, err := os.ReadDir(dir); err != nil || len(entries) > 0 {
+		t.Errorf("left behind: %v, %v", entries, err)
+	}
+}

@@ -1,0 +1,184 @@
+package report
+
+import (
+	"fmt"
+	"maps"
+	"path"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/layerclust/layerclust/analyze"
+)
+
+// fact is one line of the provenance box.
+type fact struct{ Name, Value string }
+
+// provenance says where the numbers come from, without dates or timings, which
+// run.json has: the renderings of one run are the same whenever they are made.
+func provenance(t *table) []fact {
+	run := &t.Run
+	facts := []fact{
+		{"Model", strings.TrimSpace(run.Model.Path)},
+		{"Architecture", architecture(&run.Model)},
+		{"Adapters", orNone(listed(t.variants[1:], 6))},
+		{"Prompts", promptFact(run)},
+		{"Masks", strings.Join(run.Masks, ", ")},
+		{"Sites", strings.Join(run.Sites, ", ")},
+		{"Precision", strings.TrimSpace(run.Precision + " " + parenthesis(run.Provider))},
+		{"LoRA scale", run.LoRAScale},
+		{"Seed", strconv.FormatInt(run.Seed, 10) + fmt.Sprintf(" (%d bootstrap draws)", run.Bootstrap)},
+		{"Tool", run.Tool},
+	}
+	if run.RepeatDepth > 1 {
+		facts = append(facts, fact{"Depth", fmt.Sprintf("the block stack is run %d times", run.RepeatDepth)})
+	}
+	return slices.DeleteFunc(facts, func(f fact) bool { return f.Value == "" })
+}
+
+func architecture(m *analyze.ModelInfo) string {
+	if m.Layers == 0 {
+		return m.Type
+	}
+	return strings.TrimSpace(fmt.Sprintf("%s: %d layers, hidden size %d, %d heads", m.Type, m.Layers, m.Hidden, m.Heads))
+}
+
+func promptFact(run *analyze.RunInfo) string {
+	tokens := 0
+	for _, p := range run.Prompts {
+		tokens += p.N
+	}
+	return fmt.Sprintf("%s, %s", count(len(run.Prompts), "prompt"), count(tokens, "token"))
+}
+
+func parenthesis(s string) string {
+	if s == "" {
+		return ""
+	}
+	return "(" + s + ")"
+}
+
+func orNone(s string) string {
+	if s == "" {
+		return "none"
+	}
+	return s
+}
+
+// modelName is the last part of the model's path.
+func modelName(t *table) string {
+	name := path.Base(strings.TrimRight(strings.ReplaceAll(t.Run.Model.Path, "\\", "/"), "/"))
+	if name == "." || name == "/" || name == "" {
+		return "stored states"
+	}
+	return name
+}
+
+// command is the run's command line, quoted for a POSIX shell.
+func command(t *table) string {
+	quoted := make([]string, len(t.Run.Argv))
+	for i, a := range t.Run.Argv {
+		quoted[i] = shellQuote(a)
+	}
+	return strings.Join(quoted, " ")
+}
+
+func shellQuote(s string) string {
+	plain := func(c rune) bool {
+		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-_./=@,:+%", c)
+	}
+	if s != "" && strings.IndexFunc(s, func(c rune) bool { return !plain(c) }) < 0 {
+		return s
+	}
+	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+}
+
+// adapterTable says what of each adapter was applied and what it did.
+func adapterTable(t *table) (header []string, rows [][]string) {
+	header = []string{"adapter", "|ΔW| / |W|", "largest module", "modules", "rank", "targets", "scale", "largest drift", "least AMI"}
+	a := t.axes["resid"]
+	for i := range t.Run.Adapters {
+		ad := &t.Run.Adapters[i]
+		kind := ""
+		if ad.DoRA {
+			kind = " (DoRA)"
+		}
+		row := []string{ad.Name + kind, short(ad.RelativeNorm), short(ad.RelativeMax), itoa(ad.ModulesApplied),
+			ranks(ad.Ranks), strings.Join(ad.Targets, ", "), short(ad.Scale)}
+		for _, c := range []struct {
+			metric string
+			sign   float64
+		}{{"drift", 1}, {"ami_base", -1}} {
+			cell := "-"
+			if a != nil {
+				l := t.line(ad.Name, t.overview(), c.metric)
+				if at := a.extreme(l, c.sign); at >= 0 {
+					cell = l.at(at) + " " + a.place(at)
+				}
+			}
+			row = append(row, cell)
+		}
+		rows = append(rows, row)
+	}
+	return header, rows
+}
+
+func ranks(r []int) string {
+	parts := make([]string, len(r))
+	for i, n := range r {
+		parts[i] = itoa(n)
+	}
+	return listed(parts, 6)
+}
+
+// lossTable compares the next-token loss of all variants; its change is a row
+// of its own where the Result has one.
+func lossTable(t *table) (header []string, rows [][]string) {
+	header = []string{"variant", "loss", "minus base"}
+	a := t.axes["resid"]
+	if a == nil {
+		return header, nil
+	}
+	for _, v := range t.variants {
+		l := t.line(v, t.overview(), "next_token_loss")
+		at := a.extreme(l, 1)
+		if at < 0 {
+			continue
+		}
+		change := "-"
+		if d := t.line(v, t.overview(), "next_token_loss_delta"); d != nil {
+			change = d.cell(at)
+		}
+		rows = append(rows, []string{v, l.at(at), change})
+	}
+	return header, rows
+}
+
+// maskedTable lists the tokens that the default mask leaves out.
+func maskedTable(t *table) (header []string, rows [][]string) {
+	header = []string{"prompt", "position", "token", "reason", "massive at layers", "dimensions"}
+	for i := range t.Run.Prompts {
+		p := &t.Run.Prompts[i]
+		for _, m := range p.Masked {
+			layers, dims := "", make([]string, len(m.Dimensions))
+			if m.Reason == "massive" {
+				layers = fmt.Sprintf("%d to %d", m.FirstLayer, m.LastLayer)
+			}
+			for k, d := range m.Dimensions {
+				dims[k] = itoa(d)
+			}
+			rows = append(rows, []string{p.ID, itoa(m.Position), visible(piece(p, m.Position)), m.Reason, layers, listed(dims, 8)})
+		}
+	}
+	return header, rows
+}
+
+// piece is the text of one token, "" where it is not known.
+func piece(p *analyze.PromptInfo, position int) string {
+	if position < 0 || position >= len(p.Pieces) {
+		return ""
+	}
+	return p.Pieces[position]
+}
+
+func sortedKeys[V any](m map[string]V) []string { return slices.Sorted(maps.Keys(m)) }

@@ -1,0 +1,219 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+
+	"github.com/layerclust/layerclust/analyze"
+)
+
+// Headlines says in a few sentences what a run found: how tokens gather over
+// the depth of the base, what the mask keeps out of that, and what each adapter
+// changes. Every number is a row of the Result, so a sentence whose rows are
+// missing is not said. The interval is the row's; there is none for one prompt.
+func Headlines(r *analyze.Result) []string { return headlines(newTable(r)) }
+
+func headlines(t *table) []string {
+	a := t.axes["resid"]
+	if a == nil {
+		return nil
+	}
+	var out []string
+	for _, say := range []func(*table, *axis) string{
+		sayCosine, sayMask, sayClusters, sayDrift, sayCosineChange, sayAgreement, sayLoss,
+	} {
+		if s := say(t, a); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// sayCosine follows the mean cosine of the base from its start over its peak
+// to its end.
+func sayCosine(t *table, a *axis) string {
+	l := t.line(analyze.Base, t.overview(), "cosine_mean")
+	first, peak, last := a.ends(l)
+	if peak < 0 || first == last {
+		return ""
+	}
+	s := fmt.Sprintf("In the base model the mean cosine between tokens is %s %s", l.at(first), a.place(first))
+	switch peak {
+	case first:
+		s += fmt.Sprintf(", its highest value, and %s %s", l.at(last), a.place(last))
+	case last:
+		s += fmt.Sprintf(" and highest at the end, %s %s", l.at(last), a.place(last))
+	default:
+		s += fmt.Sprintf(", peaks at %s %s, and is %s %s", l.at(peak), a.place(peak), l.at(last), a.place(last))
+	}
+	return s + " (" + t.basis() + ")."
+}
+
+// sayMask says what the same peak would read with every token kept.
+func sayMask(t *table, a *axis) string {
+	masked := t.lines[lineKey{analyze.Base, t.overview(), "resid", "cosine_mean", analyze.MaskDefault}]
+	all := t.lines[lineKey{analyze.Base, t.overview(), "resid", "cosine_mean", analyze.MaskNone}]
+	peak := a.extreme(masked, 1)
+	if peak < 0 || all == nil || !finite(all.value[peak]) {
+		return ""
+	}
+	tokens := 0
+	for i := range t.Run.Prompts {
+		tokens += len(t.Run.Prompts[i].Masked)
+	}
+	if tokens == 0 {
+		return "The default mask leaves out no token here: both masks give the same numbers."
+	}
+	return fmt.Sprintf("The default mask leaves out %s (%s); with every token kept the mean cosine %s would read %s instead of %s.",
+		count(tokens, "token"), maskReasons(t), a.place(peak), all.at(peak), masked.at(peak))
+}
+
+// sayClusters gives the number of clusters where the base starts and ends, and
+// its smallest between.
+func sayClusters(t *table, a *axis) string {
+	l := t.line(analyze.Base, t.overview(), "clusters")
+	low := a.extreme(l, -1)
+	high := a.extreme(l, 1)
+	if low < 0 {
+		return ""
+	}
+	if l.value[low] == l.value[high] {
+		return fmt.Sprintf("The base's tokens form %s at every layer.", countOf(l.at(low), "cluster"))
+	}
+	return fmt.Sprintf("The number of clusters in the base is largest %s (%s) and smallest %s (%s).",
+		a.place(high), l.at(high), a.place(low), l.at(low))
+}
+
+// sayDrift names how far the adapters move the states, the farthest first.
+func sayDrift(t *table, a *axis) string {
+	peaks := adapterPeaks(t, a, "drift", 1)
+	if len(peaks) == 0 {
+		return ""
+	}
+	var moving []peak
+	var still []string
+	for _, p := range peaks {
+		if p.value == 0 {
+			still = append(still, p.variant)
+		} else {
+			moving = append(moving, p)
+		}
+	}
+	var s string
+	if len(moving) > 0 {
+		s = fmt.Sprintf("Relative to the base state, tokens drift by up to %s.", listPeaks(a, moving))
+	}
+	if len(still) > 0 {
+		if s != "" {
+			s += " "
+		}
+		s += fmt.Sprintf("%s %s the base exactly: the drift is 0 at every layer.", joinNames(still), verb(len(still), "equals", "equal"))
+	}
+	return s
+}
+
+// sayCosineChange names the largest change of the mean cosine by an adapter.
+func sayCosineChange(t *table, a *axis) string {
+	peaks := adapterPeaks(t, a, "cosine_mean_delta", 0)
+	peaks = slices.DeleteFunc(peaks, func(p peak) bool { return p.value == 0 })
+	if len(peaks) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("The mean cosine changes most by %s (adapter minus base).", listPeaks(a, peaks))
+}
+
+// sayAgreement names where the partition of an adapted model agrees least with
+// the base's.
+func sayAgreement(t *table, a *axis) string {
+	peaks := adapterPeaks(t, a, "ami_base", -1)
+	if len(peaks) == 0 {
+		return ""
+	}
+	if peaks[0].value == 1 {
+		return fmt.Sprintf("The partition of %s is the base's own at every layer (AMI 1).", joinNames(variantsOf(peaks)))
+	}
+	return fmt.Sprintf("The clusters agree least with the base's, as adjusted mutual information (1 = same partition), at %s.", listPeaks(a, peaks))
+}
+
+// sayLoss compares the next-token loss.
+func sayLoss(t *table, a *axis) string {
+	base := t.line(analyze.Base, t.overview(), "next_token_loss")
+	at := a.extreme(base, 1)
+	if at < 0 {
+		return ""
+	}
+	s := fmt.Sprintf("The mean next-token loss of the base is %s nats", base.at(at))
+	var parts []string
+	for _, v := range t.variants[1:] {
+		l := t.line(v, t.overview(), "next_token_loss")
+		if l == nil || !finite(l.value[at]) || len(parts) == maxListed {
+			continue
+		}
+		parts = append(parts, fmt.Sprintf("%s with %s", l.at(at), v))
+	}
+	if len(parts) > 0 {
+		s += ", " + joinNames(parts)
+	}
+	return s + "."
+}
+
+// maxListed bounds how many adapters one sentence names.
+const maxListed = 3
+
+// peak is the extreme of one adapter's line.
+type peak struct {
+	variant string
+	value   float64
+	place   int
+	text    string
+}
+
+// adapterPeaks returns each adapter's extreme of a metric, the most extreme
+// first; sign 0 means the largest magnitude.
+func adapterPeaks(t *table, a *axis, metric string, sign float64) []peak {
+	var out []peak
+	for _, v := range t.variants[1:] {
+		l := t.line(v, t.overview(), metric)
+		at := a.extreme(l, sign)
+		if sign == 0 {
+			at = a.extreme(l, 1)
+			if low := a.extreme(l, -1); low >= 0 && math.Abs(l.value[low]) > math.Abs(l.value[at]) {
+				at = low
+			}
+		}
+		if at >= 0 {
+			out = append(out, peak{v, l.value[at], at, l.at(at)})
+		}
+	}
+	rank := func(p peak) float64 {
+		if sign == 0 {
+			return math.Abs(p.value)
+		}
+		return sign * p.value
+	}
+	slices.SortStableFunc(out, func(x, y peak) int { return cmp.Compare(rank(y), rank(x)) })
+	return out
+}
+
+// listPeaks writes "0.04 at layer 30 (v-r2), ..." and how many are not named.
+func listPeaks(a *axis, peaks []peak) string {
+	var parts []string
+	for i, p := range peaks {
+		if i == maxListed {
+			parts = append(parts, fmt.Sprintf("less for the other %d", len(peaks)-maxListed))
+			break
+		}
+		parts = append(parts, fmt.Sprintf("%s %s for %s", p.text, a.place(p.place), p.variant))
+	}
+	return joinNames(parts)
+}
+
+func variantsOf(peaks []peak) []string {
+	var out []string
+	for _, p := range peaks {
+		out = append(out, p.variant)
+	}
+	return out
+}
