@@ -49,7 +49,7 @@ fuzz:
 lint:
 	@test -z "$$(gofmt -l .)" || { echo "gofmt would change:"; gofmt -l .; exit 1; }
 	@lib=$$(scripts/libtokenizers.sh) && export CGO_LDFLAGS="-L$$lib" && go vet ./... && \
-		go run honnef.co/go/tools/cmd/staticcheck@v0.7.0 ./...
+		go run honnef.co/go/tools/cmd/staticcheck@v0.8.2 ./...
 
 clean:
 	rm -rf bin demo-out

@@ -1,6 +1,7 @@
 package analyze
 
 import (
+	"context"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -20,6 +21,16 @@ func randomState(seed uint64, t, d int) []float32 {
 		for k := range d {
 			x[i*d+k] = float32(centres[k] + centres[group*d+k] + r.NormFloat64())
 		}
+	}
+	return x
+}
+
+// randomNormal returns n independent standard normal values.
+func randomNormal(seed uint64, n int) []float32 {
+	r := rand.New(rand.NewPCG(seed, 2))
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64())
 	}
 	return x
 }
@@ -133,4 +144,39 @@ func BenchmarkMassiveTokens(b *testing.B) {
 			MassiveTokens(x, c.T, c.D)
 		}
 	})
+}
+
+// BenchmarkStudy is the analysis of a run of the size of SmolLM2-135M: 32
+// states of the base and three adapters, two prompts of 200 tokens, on one
+// thread.
+func BenchmarkStudy(b *testing.B) {
+	const layers, tokens, width = 32, 200, 576
+	variants := []string{Base, "a", "b", "c"}
+	var states [4][]float32
+	for v := range states {
+		states[v] = randomState(uint64(v), tokens, width)
+		states[v][0] = 1e5 // a sink: the median is taken, and the masks differ
+	}
+	keep := make([]int, tokens-1)
+	for i := range keep {
+		keep[i] = i + 1
+	}
+	for b.Loop() {
+		s := NewStudy(newMemoryStore(), variants[1:])
+		for l := range layers {
+			for _, p := range []string{"p", "q"} {
+				for v, variant := range variants {
+					if err := s.Add(State{Key{variant, p, fmt.Sprint(l), SiteResid}, tokens, width, states[v]}); err != nil {
+						b.Fatal(err)
+					}
+				}
+			}
+		}
+		added := b.Elapsed()
+		_, err := s.Finish(context.Background(), map[string][]int{"p": keep, "q": keep}, FinishOptions{Bootstrap: 1000, Threads: 1})
+		if err != nil {
+			b.Fatal(err)
+		}
+		b.ReportMetric((b.Elapsed() - added).Seconds(), "finish-s")
+	}
 }

@@ -20,14 +20,14 @@ type Definition struct {
 // adapter's value less the base's.
 const DeltaSuffix = "_delta"
 
-// ClusterMethod says how `clusters` and the partitions are made.
+// ClusterMethod says how `clusters` and the partitions are made, for run.json.
 func ClusterMethod() string {
 	return fmt.Sprintf("HDBSCAN (excess of mass) on the angles between tokens, min_cluster_size %d, min_samples %d; "+
 		"the whole prompt is a candidate cluster only for tokens joined at cosine %g or more, so one cluster and none are possible answers",
 		clusterOptions.MinClusterSize, clusterOptions.MinSamples, consensusCosine)
 }
 
-// MassiveMethod says which tokens count as massive.
+// MassiveMethod says which tokens count as massive, for run.json.
 func MassiveMethod() string {
 	return fmt.Sprintf("max|x_i| > %d and > %d x median|x| over the state (arXiv 2402.17762), or |x_i| > %d x the median norm; "+
 		"in the residual stream of the base, at any layer", massiveMagnitude, massiveRatio, massiveNorm)
@@ -81,7 +81,7 @@ const needsPair = "undefined for fewer than two tokens; a zero token has cosine 
 func cosineDefinitions() []Definition {
 	all := []Definition{
 		{"cosine_mean", "mean of G_ij over i < j", "Ethayarajh 2019; arXiv 2402.15415", needsPair},
-		{"cosine_mean_paper", "mean of G_ij over all i, j, diagonal included", "arXiv 2402.15415, its scripts",
+		{metricPaper, "mean of G_ij over all i, j, diagonal included", "arXiv 2402.15415, its scripts",
 			"every token, mask none only; equals 1/T + (1 - 1/T) cosine_mean, so it depends on T"},
 		{"cosine_mean_centred", "cosine_mean of x_i - mean(x)", "Timkey and van Schijndel, arXiv 2109.04404",
 			"takes out an offset that all tokens share; undefined when all tokens are equal"},

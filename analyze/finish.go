@@ -115,21 +115,31 @@ func siteRank(site string) int {
 
 // finding is what was found for one variant at one place.
 type finding struct {
-	masks [2]maskFinding // MaskDefault, MaskNone
+	masks [2]maskFinding // in the order of maskNames
+	paper float64        // cosine_mean_paper
 }
 
 var maskNames = [2]string{MaskDefault, MaskNone}
 
 type maskFinding struct {
-	view  *View
-	rows  []Measure // of the state, then against the base
-	kept  []int     // positions of the view's tokens
-	drift []float64 // (T) of the view's tokens, nil for the base
+	*View
+	kept    []int     // positions of its tokens
+	against []Measure // of an adapter beside the base
 }
 
-// describe computes everything at one place, all variants.
+// measures returns the values that become rows under the mask of the given
+// index.
+func (f finding) measures(mask int) []Measure {
+	m := slices.Concat(f.masks[mask].Measures, f.masks[mask].against)
+	if maskNames[mask] == MaskNone {
+		m = append(m, Measure{metricPaper, f.paper})
+	}
+	return m
+}
+
+// describe computes everything at one place, the base first.
 func (s *Study) describe(u unit, keep []int) ([]finding, error) {
-	all := make([]int, s.tokens[u.prompt])
+	all := make([]int, s.tokens[u.prompt]) // every position
 	for i := range all {
 		all[i] = i
 	}
@@ -139,32 +149,35 @@ func (s *Study) describe(u unit, keep []int) ([]finding, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", u.key(variant), err)
 		}
-		none := newMaskFinding(cloud, drift, all)
-		none.rows = append(none.rows, Measure{"cosine_mean_paper", paperCosine(cloud)})
-		masked := none
-		masked.rows = none.view.Measures
-		if len(keep) < len(all) {
-			masked = newMaskFinding(cloud.Keep(keep), pick(drift, keep), keep)
-		}
-		out[v].masks = [2]maskFinding{masked, none}
-		for m := range out[v].masks {
-			f := &out[v].masks[m]
-			if v > 0 {
-				f.rows = append(slices.Clip(f.rows), Compare(out[0].masks[m].view, f.view, f.drift)...)
-			}
+		f := &out[v]
+		f.paper = paperCosine(cloud)
+		f.masks[1] = maskFinding{View: Emergence(cloud), kept: all}
+		f.compare(1, out[0], drift)
+		if f.masks[0] = f.masks[1]; len(keep) < len(all) {
+			f.masks[0] = maskFinding{View: Emergence(cloud.Keep(keep)), kept: keep}
+			f.compare(0, out[0], drift)
 		}
 	}
 	for v := range out { // the matrices are done with
 		for m := range out[v].masks {
-			out[v].masks[m].view.centred = nil
+			out[v].masks[m].centred = nil
 		}
 	}
 	return out, nil
 }
 
-func newMaskFinding(c *Cloud, drift []float64, kept []int) maskFinding {
-	view := Emergence(c)
-	return maskFinding{view: view, rows: slices.Clone(view.Measures), kept: kept, drift: drift}
+// compare sets f beside the base under one mask. drift holds every token of an
+// adapter, (T), and is nil for the base.
+func (f *finding) compare(mask int, base finding, drift []float64) {
+	if drift == nil {
+		return
+	}
+	m := &f.masks[mask]
+	kept := make([]float64, len(m.kept)) // drift of the tokens of the mask
+	for i, p := range m.kept {
+		kept[i] = drift[p]
+	}
+	m.against = Compare(base.masks[mask].View, m.View, kept)
 }
 
 // load reads back what Add stored.
@@ -189,18 +202,6 @@ func (s *Study) load(k Key, t int) (*Cloud, []float64, error) {
 		drift = append(drift, math.Float64frombits(binary.LittleEndian.Uint64(rest)))
 	}
 	return cloud, drift, nil
-}
-
-// pick returns the values at the positions, nil for nil.
-func pick(values []float64, positions []int) []float64 {
-	if values == nil {
-		return nil
-	}
-	out := make([]float64, len(positions))
-	for i, p := range positions {
-		out[i] = values[p]
-	}
-	return out
 }
 
 // parallel calls work(0) to work(n-1) on several goroutines and returns the

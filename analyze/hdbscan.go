@@ -27,7 +27,8 @@ type HDBSCANOptions struct {
 // excess of mass). It agrees with sklearn.cluster.HDBSCAN(metric="precomputed")
 // up to the names of labels; where scikit-learn leaves the order of equal
 // distances to an unstable sort, the order here is that in which Prim's
-// algorithm from point 0 meets them.
+// algorithm from point 0 meets them. Such ties are common: a point as far from
+// one cluster as from another by its core distance falls to the one met first.
 //
 // The one difference is a single cluster of everything: scikit-learn then calls
 // every point noise that leaves before the last split, here all points that are

@@ -27,13 +27,17 @@ func addHalfTile(out []float64, stride int, a, b []float64) {
 	for k := 0; k <= gramColumns-4; k += 4 {
 		u, v := archsimd.LoadFloat64x4(a0[k:k+4]), archsimd.LoadFloat64x4(a1[k:k+4])
 		w := archsimd.LoadFloat64x4(b0[k : k+4])
-		s00, s10 = u.MulAdd(w, s00), v.MulAdd(w, s10)
+		s00 = w.MulAdd(u, s00)
+		s10 = w.MulAdd(v, s10)
 		w = archsimd.LoadFloat64x4(b1[k : k+4])
-		s01, s11 = u.MulAdd(w, s01), v.MulAdd(w, s11)
+		s01 = w.MulAdd(u, s01)
+		s11 = w.MulAdd(v, s11)
 		w = archsimd.LoadFloat64x4(b2[k : k+4])
-		s02, s12 = u.MulAdd(w, s02), v.MulAdd(w, s12)
+		s02 = w.MulAdd(u, s02)
+		s12 = w.MulAdd(v, s12)
 		w = archsimd.LoadFloat64x4(b3[k : k+4])
-		s03, s13 = u.MulAdd(w, s03), v.MulAdd(w, s13)
+		s03 = w.MulAdd(u, s03)
+		s13 = w.MulAdd(v, s13)
 	}
 	addLanes(out[:4], sumLanes(s00, s01, s02, s03))
 	addLanes(out[stride:stride+4], sumLanes(s10, s11, s12, s13))
@@ -55,15 +59,16 @@ func addLanes(dst []float64, v archsimd.Float64x4) {
 
 // updateRow is updateRowPlain with fused multiply and add on four lanes.
 func updateRow(a, u, q, v, y []float64, ui, qi, vi float64) float64 {
-	n := len(a) &^ 3
-	if !useSIMD || n == 0 {
+	if !useSIMD || len(a) < 4 {
 		return updateRowPlain(a, u, q, v, y, ui, qi, vi)
 	}
-	u, q, v, y = u[:len(a)], q[:len(a)], v[:len(a)], y[:len(a)]
+	n := len(a)
+	u, q, v, y = u[:n:n], q[:n:n], v[:n:n], y[:n:n]
 	nu, nq := archsimd.BroadcastFloat64x4(-ui), archsimd.BroadcastFloat64x4(-qi)
 	bv := archsimd.BroadcastFloat64x4(vi)
 	var s archsimd.Float64x4
-	for k := 0; k < n; k += 4 {
+	k := 0
+	for ; k <= n-4; k += 4 {
 		r := archsimd.LoadFloat64x4(a[k : k+4])
 		r = nq.MulAdd(archsimd.LoadFloat64x4(u[k:k+4]), r)
 		r = nu.MulAdd(archsimd.LoadFloat64x4(q[k:k+4]), r)
@@ -74,6 +79,10 @@ func updateRow(a, u, q, v, y []float64, ui, qi, vi float64) float64 {
 	var lanes [4]float64
 	s.StoreArray(&lanes)
 	archsimd.ClearAVXUpperBits()
-	tail := updateRowPlain(a[n:], u[n:], q[n:], v[n:], y[n:], ui, qi, vi)
-	return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3]) + tail
+	for ; k < n; k++ {
+		a[k] -= qi*u[k] + ui*q[k]
+		lanes[0] += a[k] * v[k]
+		y[k] += vi * a[k]
+	}
+	return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
 }

@@ -58,7 +58,12 @@ func newEngine(c loader.Config, opts Options) (*engine, error) {
 	}); err != nil {
 		return nil, err
 	}
-	if e.loss, err = graph.NewExec(backend, e.lossGraph); err != nil {
+	if e.loss, err = graph.NewExec(backend, func(x, head, targets *graph.Node) []*graph.Node {
+		if e.bf16 {
+			x = roundBF16(x)
+		}
+		return lossParts(x, head, targets)
+	}); err != nil {
 		return nil, err
 	}
 	e.finish.SetMaxCache(-1) // one compilation for each prompt length, however many
@@ -93,7 +98,7 @@ func (e *engine) runBlock(x *tensors.Tensor, w *slots, u updates) ([]*tensors.Te
 			args = append(args, t)
 		}
 	}
-	return exec.Exec(args...)
+	return exec.Call(args...)
 }
 
 // blockGraph is the graph function of one block shape.

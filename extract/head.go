@@ -3,9 +3,6 @@ package extract
 import (
 	"math"
 
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
-	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 
 	"github.com/layerclust/layerclust/loader"
@@ -58,7 +55,7 @@ func (r *run) finishPrompt(p int, norm *tensors.Tensor) error {
 		if v > 0 && !r.changed[v] {
 			next[v] = next[0]
 		} else {
-			out, err := r.engine.finish.Exec(x, norm)
+			out, err := r.engine.finish.Call(x, norm)
 			if err != nil {
 				return err
 			}
@@ -152,7 +149,7 @@ func (r *run) lossChunk(lo, hi int, tallies [][]*tally) error {
 			if err := r.ctx.Err(); err != nil {
 				return err
 			}
-			out, err := r.engine.loss.Exec(x, w, r.targets(prompt, lo))
+			out, err := r.engine.loss.Call(x, w, r.targets(prompt, lo))
 			if err != nil {
 				return err
 			}
@@ -191,22 +188,6 @@ func (r *run) targets(p Prompt, lo int) [][]int32 {
 		t[i] = []int32{next}
 	}
 	return t
-}
-
-// lossGraph takes x (T, D), a chunk of the head w (C, D) and targets (T, 1) to
-// the largest logit, Σ exp(logit - largest), and the target's logit or 0, each
-// (T, 1).
-func (e *engine) lossGraph(x, w, targets *Node) []*Node {
-	if e.bf16 {
-		x = roundBF16(x)
-	}
-	logits := product(x, w)                                                               // (T, C)
-	largest := ReduceAndKeep(logits, ReduceMax, -1)                                       // (T, 1)
-	sum := ReduceAndKeep(Exp(Sub(logits, largest)), ReduceSum, -1)                        // (T, 1)
-	column := Iota(x.Graph(), shapes.Make(dtypes.Int32, logits.Shape().Dimensions...), 1) // (T, C)
-	hit := Equal(column, BroadcastToShape(targets, column.Shape()))                       // (T, C)
-	target := ReduceAndKeep(Where(hit, logits, ZerosLike(logits)), ReduceSum, -1)
-	return []*Node{largest, sum, target}
 }
 
 // add merges one chunk: log Σ exp over both is kept stable by the larger maximum.

@@ -2,6 +2,7 @@ package extract
 
 import (
 	"github.com/gomlx/compute/dtypes"
+	"github.com/gomlx/compute/shapes"
 	. "github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/ml/layers/attention"
 	"github.com/gomlx/gomlx/ml/layers/attention/pos"
@@ -145,4 +146,17 @@ func silu(x *Node) *Node { return Mul(x, Sigmoid(x)) }
 // roundBF16 rounds to the nearest bfloat16 and stays float32.
 func roundBF16(x *Node) *Node {
 	return ConvertDType(ConvertDType(x, dtypes.BFloat16), dtypes.Float32)
+}
+
+// lossParts takes x (T, D), a chunk of the head w (C, D) and targets (T, 1) to
+// the largest logit, Σ exp(logit - largest), and the target's logit or 0, each
+// (T, 1).
+func lossParts(x, w, targets *Node) []*Node {
+	logits := product(x, w)                                                               // (T, C)
+	largest := ReduceAndKeep(logits, ReduceMax, -1)                                       // (T, 1)
+	sum := ReduceAndKeep(Exp(Sub(logits, largest)), ReduceSum, -1)                        // (T, 1)
+	column := Iota(x.Graph(), shapes.Make(dtypes.Int32, logits.Shape().Dimensions...), 1) // (T, C)
+	hit := Equal(column, BroadcastToShape(targets, column.Shape()))                       // (T, C)
+	target := ReduceAndKeep(Where(hit, logits, ZerosLike(logits)), ReduceSum, -1)
+	return []*Node{largest, sum, target}
 }

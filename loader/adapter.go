@@ -163,32 +163,29 @@ func keyReason(name string) string {
 // match compares the modules with the configuration and the model, and fills
 // Paths.
 func (a *Adapter) match(sets map[string]*tensorSet, m *Model) error {
-	var unknown, unselected, faults []string
-	for _, path := range sortedKeys(sets) {
-		if reason := unknownModule(path, m); reason != "" {
-			unknown = append(unknown, shown(path)+reason)
-			continue
-		}
-		if !a.Config.targets.selects(path) {
+	a.Paths = sortedKeys(sets)
+	slices.SortStableFunc(a.Paths, comparePaths)
+	var unfit, unselected []string
+	for _, path := range a.Paths {
+		if reason := a.unfit(path, sets[path], m); reason != "" {
+			unfit = append(unfit, shownKey(path)+": "+reason)
+		} else if !a.Config.targets.selects(path) {
 			unselected = append(unselected, path)
 		}
-		if fault := a.fits(path, sets[path], m); fault != "" {
-			faults = append(faults, path+": "+fault)
-		}
-		a.Paths = append(a.Paths, path)
 	}
-	missing := a.withoutTensors(sets, m)
-	switch {
-	case len(unknown) > 0:
-		return fmt.Errorf("%d of its %d modules cannot be applied to the base: %s", len(unknown), len(sets), listed(unknown))
-	case len(faults) > 0:
-		return fmt.Errorf("%d of its %d modules do not fit: %s", len(faults), len(sets), listed(faults))
-	case len(unselected) > 0:
+	if len(unfit) > 0 {
+		base := ""
+		if m != nil && a.Config.BaseModel != "" {
+			base = " to this base (it was trained on " + shown(a.Config.BaseModel) + ")"
+		}
+		return fmt.Errorf("%d of its %d modules cannot be applied%s: %s", len(unfit), len(sets), base, listed(unfit))
+	}
+	if len(unselected) > 0 {
 		return fmt.Errorf("%d modules have tensors, but %s does not select them, so that PEFT would not apply them: %s", len(unselected), adapterConfigName, listed(unselected))
-	case len(missing) > 0:
+	}
+	if missing := a.withoutTensors(sets, m); len(missing) > 0 {
 		return fmt.Errorf("%d modules are selected by %s but have no tensors: %s", len(missing), adapterConfigName, listed(missing))
 	}
-	slices.SortFunc(a.Paths, comparePaths)
 	return nil
 }
 
@@ -205,23 +202,31 @@ func splitPath(path string) (layer int, module string, ok bool) {
 	return layer, parts[2], err == nil
 }
 
-// unknownModule says why an adapter cannot go to a module; "" where it can.
-func unknownModule(path string, m *Model) string {
-	layer, _, ok := splitPath(path)
+// unfit says why a module's tensors do not belong together, or not to the
+// configuration or the model; "" where they do.
+func (a *Adapter) unfit(path string, set *tensorSet, m *Model) string {
+	layer, module, ok := splitPath(path)
 	switch {
 	case !ok && (strings.HasSuffix(path, "lm_head") || strings.HasSuffix(path, "embed_tokens")):
-		return " (adapters of the embedding and the head are not supported)"
+		return "adapters of the embedding and the head are not supported"
 	case !ok:
-		return " (not a linear map of a Llama block)"
+		return "not a linear map of a Llama block"
 	case m != nil && layer >= m.Config.NumLayers:
-		return fmt.Sprintf(" (the base has %d layers)", m.Config.NumLayers)
+		return fmt.Sprintf("the base has %d layers", m.Config.NumLayers)
+	}
+	if reason := a.broken(path, set); reason != "" || m == nil {
+		return reason
+	}
+	out, in := set.b.Shape[0], set.a.Shape[1]
+	if wantOut, wantIn := m.Config.ProjectionShape(module); wantOut != out || wantIn != in {
+		return fmt.Sprintf("lora_B lora_A is (%d, %d), the base's weight (%d, %d)", out, in, wantOut, wantIn)
 	}
 	return ""
 }
 
-// fits says why a module's tensors do not belong together, or not to the
-// configuration or the model; "" where they do.
-func (a *Adapter) fits(path string, set *tensorSet, m *Model) string {
+// broken says why a module's tensors are not the set that the configuration
+// speaks of; "" where they are.
+func (a *Adapter) broken(path string, set *tensorSet) string {
 	switch {
 	case set.a == nil:
 		return "lora_A is missing"
@@ -235,17 +240,8 @@ func (a *Adapter) fits(path string, set *tensorSet, m *Model) string {
 		return "lora_magnitude_vector is missing, but use_dora=true"
 	case !a.Config.UseDoRA && set.magnitude != nil:
 		return "there is a lora_magnitude_vector, but use_dora=false"
-	}
-	in, out := set.a.Shape[1], set.b.Shape[0]
-	if set.magnitude != nil && !slices.Equal(set.magnitude.Shape, []int{out}) {
-		return fmt.Sprintf("lora_magnitude_vector %v is not (%d)", set.magnitude.Shape, out)
-	}
-	if m == nil {
-		return ""
-	}
-	_, module, _ := splitPath(path)
-	if wantOut, wantIn := m.Config.ProjectionShape(module); wantOut != out || wantIn != in {
-		return fmt.Sprintf("lora_B lora_A is (%d, %d), the base's weight (%d, %d)", out, in, wantOut, wantIn)
+	case set.magnitude != nil && !slices.Equal(set.magnitude.Shape, set.b.Shape[:1]):
+		return fmt.Sprintf("lora_magnitude_vector %v is not (%d)", set.magnitude.Shape, set.b.Shape[0])
 	}
 	return ""
 }

@@ -56,8 +56,8 @@ var applied = []string{
 // in evaluation mode: names and versions, the dtype that weights were saved
 // in (they are computed with in float32 here), training (dropout, initialiser),
 // the cache, what a call returns, classifier labels, and the settings of
-// generate(). pretraining_tp only split the products into slices, and has no
-// effect at all since transformers 4.48.
+// generate(). pretraining_tp split the products into slices in transformers 4,
+// which changes nothing but the rounding, and version 5 ignores it.
 var inert = []string{
 	"_name_or_path", "name_or_path", "_commit_hash", "architectures",
 	"transformers_version", "transformers.js_config", "tokenizer_class",
@@ -263,7 +263,7 @@ func (f *fields) refuseUnknown(known ...[]string) {
 	for _, key := range f.keys {
 		isKnown := func(list []string) bool { return slices.Contains(list, key) }
 		if !slices.ContainsFunc(known, isKnown) && !blank(f.values[key]) {
-			f.failf("%s=%s is not supported", key, shown(f.values[key]))
+			f.failf("%s=%s is not supported", shownKey(key), shown(f.values[key]))
 			return
 		}
 	}

@@ -104,7 +104,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		{`"attn_logit_softcapping":50.0`, `attn_logit_softcapping=50.0 is not supported`},
 		{`"auto_map":{"AutoModel":"m.M"}`, `auto_map={"AutoModel":"m.M"} is not supported`},
 		{`"layer_types":["full_attention"]`, `layer_types=["full_attention"] is not supported`},
-		{`"x` + strings.Repeat("y", 500) + `":"` + "\\n" + strings.Repeat("z", 500) + `"`, `...`},
+		{`"a\nb":"\n` + strings.Repeat("z", 500) + `"`, `"a\nb"="\nzzz`},
 		{`"vocab_size":7`, `the key "vocab_size" twice`},
 	} {
 		_, err := ParseConfig([]byte(strings.TrimSuffix(minimal, "}") + "," + c.fields + "}"))

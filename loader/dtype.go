@@ -48,24 +48,33 @@ func decodeFloats(dst []float32, src []byte, t DType) {
 		}
 	case F16:
 		for i := range dst {
-			dst[i] = halfToFloat(binary.LittleEndian.Uint16(src[2*i:]))
+			h := binary.LittleEndian.Uint16(src[2*i:])
+			if normalHalf(h) { // nearly every weight
+				dst[i] = widenNormal(h)
+			} else {
+				dst[i] = widenOther(h)
+			}
 		}
 	}
 }
 
-// halfToFloat widens an IEEE 754 binary16. Its subnormals are normal numbers in
-// float32: an integer below 1024 times 2^-24, which is an exact product.
-func halfToFloat(h uint16) float32 {
-	sign := uint32(h&0x8000) << 16
-	exponent := uint32(h>>10) & 0x1f
-	fraction := uint32(h & 0x3ff)
-	switch exponent {
-	case 0:
+// normalHalf reports whether the exponent of an IEEE 754 binary16 is neither 0
+// nor 31.
+func normalHalf(h uint16) bool { return h&0x7c00-0x400 < 0x7800 }
+
+// widenNormal gives the exponent float32's bias, and the fraction zeros behind it.
+func widenNormal(h uint16) float32 {
+	const rebias = (127 - 15) << 23
+	return math.Float32frombits(uint32(h&0x8000)<<16 | (uint32(h&0x7fff)<<13 + rebias))
+}
+
+// widenOther widens zero, subnormals, infinities and NaN. A subnormal is an
+// integer below 1024 times 2^-24: an exact product, and a normal float32.
+func widenOther(h uint16) float32 {
+	sign, fraction := uint32(h&0x8000)<<16, uint32(h&0x3ff)
+	if h&0x7c00 == 0 {
 		magnitude := float32(fraction) * (1.0 / (1 << 24))
 		return math.Float32frombits(sign | math.Float32bits(magnitude))
-	case 0x1f: // infinity, or NaN with its payload
-		return math.Float32frombits(sign | 0x7f800000 | fraction<<13)
 	}
-	const rebias = 127 - 15
-	return math.Float32frombits(sign | (exponent+rebias)<<23 | fraction<<13)
+	return math.Float32frombits(sign | 0x7f800000 | fraction<<13) // NaN keeps its payload
 }

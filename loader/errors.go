@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strconv"
 	"strings"
 )
@@ -66,6 +67,17 @@ func shown(v any) string {
 		text = strings.ToValidUTF8(text[:maxShown], "") + "..."
 	}
 	return text
+}
+
+// plainKey matches the keys that an error can show without quotes.
+var plainKey = regexp.MustCompile(`^[A-Za-z0-9_.-]{1,64}$`)
+
+// shownKey renders a field's name for an error message.
+func shownKey(key string) string {
+	if plainKey.MatchString(key) {
+		return key
+	}
+	return shown(key)
 }
 
 // fewListed is how many names an error lists before it only counts.

@@ -151,8 +151,8 @@ func jsonFault(err error) error {
 	switch {
 	case err == nil:
 		return nil
-	case errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("is not valid JSON: it ends too early")
+	case errors.Is(err, io.EOF):
+		return errors.New("is not valid JSON: unexpected end of JSON input")
 	}
 	return fmt.Errorf("is not valid JSON: %w", err)
 }

@@ -8,11 +8,11 @@ import (
 func TestParseObjectRefuses(t *testing.T) {
 	deep := strings.Repeat(`{"a":`, 100) + "1" + strings.Repeat("}", 100)
 	for name, c := range map[string]struct{ text, want string }{
-		"empty":            {``, "ends too early"},
+		"empty":            {``, "unexpected end of JSON input"},
 		"array":            {`[]`, "is not a JSON object"},
 		"scalar":           {`3`, "is not a JSON object"},
-		"cut":              {`{"a":1`, "ends too early"},
-		"cut in a list":    {`{"a":[1`, "ends too early"},
+		"cut":              {`{"a":1`, "unexpected end of JSON input"},
+		"cut in a list":    {`{"a":[1`, "unexpected end of JSON input"},
 		"trailing":         {`{"a":1} x`, "after its JSON object"},
 		"second":           {`{}{}`, "after its JSON object"},
 		"twice":            {`{"a":1,"a":1}`, `the key "a" twice`},

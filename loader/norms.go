@@ -6,11 +6,7 @@ import "math"
 // W (out, in), row-major: how large a change the adapter is, of how large a
 // weight. W is needed since DoRA's update depends on it.
 func (l *LoRA) UpdateNorms(w []float32) (update, base float64) {
-	var squares float64
-	for _, v := range w {
-		squares += float64(v) * float64(v)
-	}
-	base = math.Sqrt(squares)
+	base = math.Sqrt(sumSquares(w))
 	if l.Magnitude != nil {
 		return l.doraNorm(w), base
 	}
@@ -63,4 +59,19 @@ func (l *LoRA) doraNorm(w []float32) float64 {
 		}
 	}
 	return math.Sqrt(squares)
+}
+
+// sumSquares adds in four chains, since one addition has to wait for the last.
+func sumSquares(x []float32) float64 {
+	var a, b, c, d float64
+	for ; len(x) >= 4; x = x[4:] {
+		a += float64(x[0]) * float64(x[0])
+		b += float64(x[1]) * float64(x[1])
+		c += float64(x[2]) * float64(x[2])
+		d += float64(x[3]) * float64(x[3])
+	}
+	for _, v := range x {
+		a += float64(v) * float64(v)
+	}
+	return (a + b) + (c + d)
 }

@@ -19,7 +19,7 @@ func TestOpenSafetensorsRefuses(t *testing.T) {
 		{"array", `[]`, 0, `does not start with '{'`},
 		{"empty header", ``, 0, `does not start with '{'`},
 		{"leading blank", ` {}`, 0, `does not start with '{'`},
-		{"cut", `{"a":`, 0, "ends too early"},
+		{"cut", `{"a":`, 0, "unexpected end of JSON input"},
 		{"trailing", `{}x`, 0, "after its JSON object"},
 		{"twice", `{` + a + `,` + a + `}`, 8, `the key "a" twice`},
 		{"twice inside", `{"a":{"dtype":"F32","dtype":"F16","shape":[2],"data_offsets":[0,8]}}`, 8, `the key "dtype" twice`},

@@ -32,21 +32,28 @@ type Tokenizer interface {
 	Special(id int32) bool
 	// Token is the vocabulary's string of id, or "" if there is none.
 	Token(id int32) string
+	// Warning is what a user should know of how text is split, or "".
+	Warning() string
 	Close() error
 }
 
-// OpenTokenizer reads dir/tokenizer.json. Truncation and padding built into
-// the file are switched off, as transformers does: they would cut or fill
-// prompts silently. The error is fs.ErrNotExist where there is no such file.
+// OpenTokenizer reads dir/tokenizer.json and, of tokenizer_config.json, what
+// transformers lets decide over it. Truncation and padding built into the file
+// are switched off, as transformers does: they would cut or fill prompts
+// silently. The error is fs.ErrNotExist where there is no such file.
 func OpenTokenizer(dir string) (Tokenizer, error) {
 	path := filepath.Join(dir, "tokenizer.json")
 	data, err := readTokenizerFile(path)
 	if err != nil {
 		return nil, err
 	}
-	t := &hfTokenizer{path: path}
-	if data, err = t.parse(data); err != nil {
+	config, err := readTokenizerConfig(dir)
+	if err != nil {
 		return nil, err
+	}
+	t := &hfTokenizer{path: path}
+	if data, err = t.parse(data, config); err != nil {
+		return nil, inputErrorf("%s: %w", path, err)
 	}
 	// Special tokens written in a prompt become their ids, as in transformers.
 	if t.tokenizer, err = tokenizers.FromBytes(data); err != nil {
@@ -83,14 +90,16 @@ type hfTokenizer struct {
 	tokenizer *tokenizers.Tokenizer
 	special   map[int32]bool
 	tokens    map[int32]string
+	warning   string
 }
 
 // parse notes the vocabulary and the special tokens of a tokenizer.json, and
-// returns it without truncation and padding.
-func (t *hfTokenizer) parse(data []byte) ([]byte, error) {
+// returns it as it is to be used: without truncation and padding, and as
+// config has it.
+func (t *hfTokenizer) parse(data []byte, config tokenizerConfig) ([]byte, error) {
 	var file map[string]json.RawMessage
 	if err := json.Unmarshal(data, &file); err != nil {
-		return nil, inputErrorf("%s: %v", t.path, err)
+		return nil, jsonFault(err)
 	}
 	var added []struct {
 		ID      int32  `json:"id"`
@@ -99,7 +108,7 @@ func (t *hfTokenizer) parse(data []byte) ([]byte, error) {
 	}
 	if raw, ok := file["added_tokens"]; ok {
 		if err := json.Unmarshal(raw, &added); err != nil {
-			return nil, inputErrorf("%s: added_tokens: %v", t.path, err)
+			return nil, fmt.Errorf("added_tokens: %w", jsonFault(err))
 		}
 	}
 	t.tokens, t.special = vocabulary(file["model"]), map[int32]bool{}
@@ -107,17 +116,23 @@ func (t *hfTokenizer) parse(data []byte) ([]byte, error) {
 		t.tokens[a.ID] = a.Content
 		t.special[a.ID] = a.Special
 	}
-	cuts := false
-	for _, key := range []string{"truncation", "padding"} {
-		if raw, ok := file[key]; ok && string(raw) != "null" {
-			file[key] = json.RawMessage("null")
-			cuts = true
-		}
-	}
-	if !cuts {
-		return data, nil
+	set(file, "truncation", nil)
+	set(file, "padding", nil)
+	var err error
+	if t.warning, err = config.apply(file, t.find); err != nil {
+		return nil, err
 	}
 	return json.Marshal(file)
+}
+
+// find is the id of a token.
+func (t *hfTokenizer) find(token string) (int32, bool) {
+	for id, known := range t.tokens {
+		if known == token {
+			return id, true
+		}
+	}
+	return 0, false
 }
 
 // vocabulary is id -> token of a model whose vocab is a map (BPE, WordPiece)
@@ -179,6 +194,7 @@ func (t *hfTokenizer) Decode(ids []int32) (string, error) {
 
 func (t *hfTokenizer) Special(id int32) bool { return t.special[id] }
 func (t *hfTokenizer) Token(id int32) string { return t.tokens[id] }
+func (t *hfTokenizer) Warning() string       { return t.warning }
 func (t *hfTokenizer) Close() error          { return t.tokenizer.Close() }
 
 func firstLine(s string) string {

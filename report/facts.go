@@ -108,12 +108,16 @@ func adapterTable(t *table) (header []string, rows [][]string) {
 		for _, c := range []struct {
 			metric string
 			sign   float64
-		}{{"drift", 1}, {"ami_base", -1}} {
+			still  float64 // the extreme of an adapter that changes nothing
+		}{{"drift", 1, 0}, {"ami_base", -1, 1}} {
 			cell := "-"
 			if a != nil {
 				l := t.line(ad.Name, t.overview(), c.metric)
 				if at := a.extreme(l, c.sign); at >= 0 {
 					cell = l.at(at) + " " + a.place(at)
+					if l.value[at] == c.still {
+						cell = short(c.still) + " everywhere"
+					}
 				}
 			}
 			row = append(row, cell)
@@ -146,7 +150,7 @@ func lossTable(t *table) (header []string, rows [][]string) {
 			continue
 		}
 		change := "-"
-		if d := t.line(v, t.overview(), "next_token_loss_delta"); d != nil {
+		if d := t.line(v, t.overview(), "next_token_loss"+analyze.DeltaSuffix); d != nil {
 			change = d.cell(at)
 		}
 		rows = append(rows, []string{v, l.at(at), change})

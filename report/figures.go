@@ -42,6 +42,10 @@ func figures(t *table) []figure {
 	return out
 }
 
+// maxBands is how many variants are shown with their intervals: the bands of
+// more would lie over one another and hide the lines.
+const maxBands = 6
+
 // depthChart draws one metric of every variant, or nil without two layers.
 func (t *table) depthChart(metric, title, yLabel string) *drawing {
 	c := &lineChart{title: title, yLabel: yLabel, axis: t.axes["resid"]}
@@ -51,7 +55,7 @@ func (t *table) depthChart(metric, title, yLabel string) *drawing {
 		if l == nil {
 			continue
 		}
-		c.series = append(c.series, series{v, seriesClass(i), l})
+		c.series = append(c.series, series{v, seriesClass(i), l, len(t.variants) <= maxBands})
 		for _, x := range l.value {
 			points += b2i(finite(x))
 		}
@@ -90,7 +94,7 @@ func (t *table) heatStrip() *heatStrip {
 	adapted := t.shares(name, prompt, "resid", analyze.MaskDefault)
 	h.panels = append(h.panels,
 		heatPanel{name: name, shares: adapted},
-		heatPanel{name: fmt.Sprintf("%s minus base", clip(name, 20)), shares: minus(adapted, base), signed: true})
+		heatPanel{name: "minus base", shares: minus(adapted, base), signed: true})
 	return h
 }
 
@@ -115,6 +119,8 @@ func (t *table) figureBasis() string {
 	switch n := len(t.Run.Prompts); {
 	case t.overview() != analyze.AllPrompts:
 		return fmt.Sprintf("Prompt %s, default mask.", t.overview())
+	case n > 1 && len(t.variants) > maxBands:
+		return fmt.Sprintf("Mean of %d prompts, default mask; the intervals are in %s.", n, metricsFile)
 	case n > 1:
 		return fmt.Sprintf("Mean of %d prompts with its 95 %% interval where one is defined, default mask.", n)
 	}

@@ -13,8 +13,16 @@ import (
 // the depth of the base, what the mask keeps out of that, and what each adapter
 // changes. Every number is a row of the Result, so a sentence whose rows are
 // missing is not said. The interval is the row's; there is none for one prompt.
-func Headlines(r *analyze.Result) []string { return headlines(newTable(r)) }
+func Headlines(r *analyze.Result) []string {
+	out := headlines(newTable(r))
+	for i, s := range out {
+		out[i] = unmarked(s)
+	}
+	return out
+}
 
+// headlines is Headlines with names and numbers marked, for the page to set
+// them apart.
 func headlines(t *table) []string {
 	a := t.axes["resid"]
 	if a == nil {
@@ -39,14 +47,14 @@ func sayCosine(t *table, a *axis) string {
 	if peak < 0 || first == last {
 		return ""
 	}
-	s := fmt.Sprintf("In the base model the mean cosine between tokens is %s %s", l.at(first), a.place(first))
+	s := fmt.Sprintf("In the base model the mean cosine between tokens is %s %s", l.said(first), a.place(first))
 	switch peak {
 	case first:
-		s += fmt.Sprintf(", its highest value, and %s %s", l.at(last), a.place(last))
+		s += fmt.Sprintf(", its highest value, and %s %s", l.said(last), a.place(last))
 	case last:
-		s += fmt.Sprintf(" and highest at the end, %s %s", l.at(last), a.place(last))
+		s += fmt.Sprintf(" and highest at the end, %s %s", l.said(last), a.place(last))
 	default:
-		s += fmt.Sprintf(", peaks at %s %s, and is %s %s", l.at(peak), a.place(peak), l.at(last), a.place(last))
+		s += fmt.Sprintf(", peaks at %s %s, and is %s %s", l.said(peak), a.place(peak), l.said(last), a.place(last))
 	}
 	return s + " (" + t.basis() + ")."
 }
@@ -67,7 +75,7 @@ func sayMask(t *table, a *axis) string {
 		return "The default mask leaves out no token here: both masks give the same numbers."
 	}
 	return fmt.Sprintf("The default mask leaves out %s (%s); with every token kept the mean cosine %s would read %s instead of %s.",
-		count(tokens, "token"), maskReasons(t), a.place(peak), all.at(peak), masked.at(peak))
+		count(tokens, "token"), maskReasons(t), a.place(peak), all.said(peak), masked.said(peak))
 }
 
 // sayClusters gives the number of clusters where the base starts and ends, and
@@ -80,10 +88,10 @@ func sayClusters(t *table, a *axis) string {
 		return ""
 	}
 	if l.value[low] == l.value[high] {
-		return fmt.Sprintf("The base's tokens form %s at every layer.", countOf(l.at(low), "cluster"))
+		return fmt.Sprintf("The base's tokens form %s at every layer.", clusterCount(l, low))
 	}
 	return fmt.Sprintf("The number of clusters in the base is largest %s (%s) and smallest %s (%s).",
-		a.place(high), l.at(high), a.place(low), l.at(low))
+		a.place(high), l.said(high), a.place(low), l.said(low))
 }
 
 // sayDrift names how far the adapters move the states, the farthest first.
@@ -96,14 +104,14 @@ func sayDrift(t *table, a *axis) string {
 	var still []string
 	for _, p := range peaks {
 		if p.value == 0 {
-			still = append(still, p.variant)
+			still = append(still, named(p.variant))
 		} else {
 			moving = append(moving, p)
 		}
 	}
 	var s string
 	if len(moving) > 0 {
-		s = fmt.Sprintf("Relative to the base state, tokens drift by up to %s.", listPeaks(a, moving))
+		s = fmt.Sprintf("Relative to the base state, tokens drift by up to %s.", listPeaks(a, moving, "less for the other %d"))
 	}
 	if len(still) > 0 {
 		if s != "" {
@@ -116,12 +124,12 @@ func sayDrift(t *table, a *axis) string {
 
 // sayCosineChange names the largest change of the mean cosine by an adapter.
 func sayCosineChange(t *table, a *axis) string {
-	peaks := adapterPeaks(t, a, "cosine_mean_delta", 0)
+	peaks := adapterPeaks(t, a, "cosine_mean"+analyze.DeltaSuffix, 0)
 	peaks = slices.DeleteFunc(peaks, func(p peak) bool { return p.value == 0 })
 	if len(peaks) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("The mean cosine changes most by %s (adapter minus base).", listPeaks(a, peaks))
+	return fmt.Sprintf("The mean cosine changes most by %s (adapter minus base).", listPeaks(a, peaks, "less for the other %d"))
 }
 
 // sayAgreement names where the partition of an adapted model agrees least with
@@ -134,27 +142,32 @@ func sayAgreement(t *table, a *axis) string {
 	if peaks[0].value == 1 {
 		return fmt.Sprintf("The partition of %s is the base's own at every layer (AMI 1).", joinNames(variantsOf(peaks)))
 	}
-	return fmt.Sprintf("The clusters agree least with the base's, as adjusted mutual information (1 = same partition), at %s.", listPeaks(a, peaks))
+	peaks = slices.DeleteFunc(peaks, func(p peak) bool { return p.value == 1 })
+	return fmt.Sprintf("The clusters agree least with the base's, as adjusted mutual information (1 = same partition), at %s.", listPeaks(a, peaks, "more for the other %d"))
 }
 
-// sayLoss compares the next-token loss.
+// sayLoss gives the next-token loss of the base and what each adapter makes of
+// it: the paired change, where that is a row, says more than two means.
 func sayLoss(t *table, a *axis) string {
 	base := t.line(analyze.Base, t.overview(), "next_token_loss")
 	at := a.extreme(base, 1)
 	if at < 0 {
 		return ""
 	}
-	s := fmt.Sprintf("The mean next-token loss of the base is %s nats", base.at(at))
+	metric, link := "next_token_loss"+analyze.DeltaSuffix, "; it changes by "
+	if !slices.Contains(t.metrics, metric) {
+		metric, link = "next_token_loss", "; it is "
+	}
 	var parts []string
 	for _, v := range t.variants[1:] {
-		l := t.line(v, t.overview(), "next_token_loss")
-		if l == nil || !finite(l.value[at]) || len(parts) == maxListed {
-			continue
+		l := t.line(v, t.overview(), metric)
+		if l != nil && finite(l.value[at]) && len(parts) < maxListed {
+			parts = append(parts, fmt.Sprintf("%s with %s", l.said(at), named(v)))
 		}
-		parts = append(parts, fmt.Sprintf("%s with %s", l.at(at), v))
 	}
+	s := fmt.Sprintf("The mean next-token loss of the base is %s nats", base.said(at))
 	if len(parts) > 0 {
-		s += ", " + joinNames(parts)
+		s += link + joinNames(parts)
 	}
 	return s + "."
 }
@@ -184,7 +197,7 @@ func adapterPeaks(t *table, a *axis, metric string, sign float64) []peak {
 			}
 		}
 		if at >= 0 {
-			out = append(out, peak{v, l.value[at], at, l.at(at)})
+			out = append(out, peak{v, l.value[at], at, l.said(at)})
 		}
 	}
 	rank := func(p peak) float64 {
@@ -197,23 +210,36 @@ func adapterPeaks(t *table, a *axis, metric string, sign float64) []peak {
 	return out
 }
 
-// listPeaks writes "0.04 at layer 30 (v-r2), ..." and how many are not named.
-func listPeaks(a *axis, peaks []peak) string {
+// listPeaks writes "0.04 for v-r2 at layer 30, ..."; the place is said once
+// where it is the same for all. rest says how it is with those not named.
+func listPeaks(a *axis, peaks []peak, rest string) string {
+	listed := peaks[:min(len(peaks), maxListed)]
+	same := !slices.ContainsFunc(listed, func(p peak) bool { return p.place != listed[0].place })
 	var parts []string
-	for i, p := range peaks {
-		if i == maxListed {
-			parts = append(parts, fmt.Sprintf("less for the other %d", len(peaks)-maxListed))
-			break
+	for _, p := range listed {
+		s := p.text + " for " + named(p.variant)
+		if !same {
+			s += " " + a.place(p.place)
 		}
-		parts = append(parts, fmt.Sprintf("%s %s for %s", p.text, a.place(p.place), p.variant))
+		parts = append(parts, s)
 	}
-	return joinNames(parts)
+	if n := len(peaks) - len(listed); n > 0 {
+		parts = append(parts, fmt.Sprintf(rest, n))
+	}
+	s := joinNames(parts)
+	switch {
+	case same && len(listed) == 1:
+		s += " " + a.place(listed[0].place)
+	case same:
+		s += ", all " + a.place(listed[0].place)
+	}
+	return s
 }
 
 func variantsOf(peaks []peak) []string {
 	var out []string
 	for _, p := range peaks {
-		out = append(out, p.variant)
+		out = append(out, named(p.variant))
 	}
 	return out
 }

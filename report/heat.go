@@ -95,16 +95,14 @@ func minus(x, y [][]float64) [][]float64 {
 
 // draw lays the panels out on one row above the key of shades.
 func (h *heatStrip) draw() *drawing {
-	const top, height, gap, foot = 62.0, 240.0, 16.0, 94.0
+	const top, height, gap, foot = 62.0, 230.0, 14.0, 116.0
 	d := &drawing{width: chartWidth, height: top + height + foot, title: h.title}
 	d.text(marginLeft-44, 24, "title", "start", h.title)
 	lo, hi := h.bins()
 	y := scale{binEdge(lo), binEdge(hi), top + height, top}
 	values, labels := ticks(binEdge(lo), binEdge(hi), 5)
 	for i, v := range values {
-		if v >= y.d0-1e-9 && v <= y.d1+1e-9 {
-			d.text(marginLeft-8, y.at(v)+4, "tick", "end", labels[i])
-		}
+		d.text(marginLeft-8, y.at(v)+4, "tick", "end", labels[i])
 	}
 	d.upright(20, top+height/2, "label", "cosine between tokens")
 	n := float64(len(h.panels))
@@ -114,7 +112,7 @@ func (h *heatStrip) draw() *drawing {
 		d.text(left, top-10, "label", "start", clip(h.panels[i].name, int(w/6.6)))
 		h.panels[i].draw(d, h.axis, left, w, y, lo, hi)
 	}
-	d.text(marginLeft+(chartWidth-marginLeft)/2, top+height+38, "label", "middle", "layer")
+	d.text(marginLeft+(chartWidth-marginLeft)/2, top+height+38, "label", "middle", h.xLabel())
 	h.key(d, top+height+66)
 	return d
 }
@@ -183,6 +181,14 @@ func (p *heatPanel) layerTicks(d *drawing, a *axis, left, column, bottom float64
 	}
 }
 
+// xLabel names the columns.
+func (h *heatStrip) xLabel() string {
+	if h.axis.hasRaw() {
+		return "layer (the last column: before the final norm)"
+	}
+	return "layer"
+}
+
 // key explains the shades.
 func (h *heatStrip) key(d *drawing, y float64) {
 	const cell = 20.0
@@ -201,17 +207,14 @@ func (h *heatStrip) key(d *drawing, y float64) {
 	if !signed {
 		return
 	}
-	x += 160
+	x, y = marginLeft, y+22
 	d.text(x, y+11, "tick", "start", "change: -5 %")
-	x += 72
-	for i, class := range shadeClasses(true) {
-		if i == halfShades {
-			x += cell / 2
-		}
-		d.path(class, box(x, y, cell/2, 12))
-		x += cell / 2
+	x += 96
+	for _, class := range shadeClasses(true) {
+		d.path(class, box(x, y, 18, 12))
+		x += 18
 	}
-	d.text(x+6, y+11, "tick", "start", "+5 %")
+	d.text(x+6, y+11, "tick", "start", "+5 % or more")
 }
 
 // shadeClasses lists the shades in their order.

@@ -33,7 +33,7 @@ type page struct {
 	Data      template.JS
 	Model     string
 	Adapters  []string
-	Headlines []string
+	Headlines []template.HTML
 	Notices   []string
 	Figures   []pageFigure
 	Facts     []fact
@@ -103,10 +103,13 @@ func newPage(t *table, figs []figure) (*page, error) {
 		CSP: fmt.Sprintf("default-src 'none'; script-src '%s'; style-src '%s'; img-src data: blob:; base-uri 'none'; form-action 'none'",
 			digest(js), digest(css)),
 		CSS: template.CSS(css), JS: template.JS(js),
-		Model: label(modelName(t)), Headlines: headlines(t), Notices: limited(notices(t)),
-		Facts: provenance(t), Hashes: hashes(t), Command: command(t),
-		Methods: methods(t), Metrics: shownDefinitions(t),
+		Model: label(modelName(t)), Notices: limited(notices(t)),
+		Facts: clipped(provenance(t)), Hashes: clipped(hashes(t)), Command: clip(command(t), 20_000),
+		Methods: clipped(methods(t)), Metrics: shownDefinitions(t),
 		HasClouds: t.histPrompt() != "", HasTokens: len(t.Partitions) > 0,
+	}
+	for _, s := range headlines(t) {
+		p.Headlines = append(p.Headlines, marked(s))
 	}
 	for _, v := range t.variants[1:] {
 		p.Adapters = append(p.Adapters, label(v))
@@ -129,6 +132,11 @@ func (p *page) addTable(id, title string, make func(*table) ([]string, [][]strin
 		return
 	}
 	shown := rows[:min(len(rows), most)]
+	for _, row := range shown {
+		for i, cell := range row {
+			row[i] = clip(cell, 200)
+		}
+	}
 	p.Tables = append(p.Tables, pageTable{id, title, header, shown, len(rows) - len(shown)})
 }
 
@@ -164,11 +172,11 @@ func digest(s string) string {
 func hashes(t *table) []fact {
 	var out []fact
 	for _, name := range sortedKeys(t.Run.Model.SHA256) {
-		out = append(out, fact{"model / " + label(name), label(t.Run.Model.SHA256[name])})
+		out = append(out, fact{"model / " + name, t.Run.Model.SHA256[name]})
 	}
 	for _, a := range t.Run.Adapters {
 		for _, name := range sortedKeys(a.SHA256) {
-			out = append(out, fact{label(a.Name) + " / " + label(name), label(a.SHA256[name])})
+			out = append(out, fact{a.Name + " / " + name, a.SHA256[name]})
 		}
 	}
 	return out
@@ -187,6 +195,14 @@ func shownDefinitions(t *table) []analyze.Definition {
 	return slices.DeleteFunc(slices.Clone(analyze.Definitions()), func(d analyze.Definition) bool {
 		return !slices.Contains(t.metrics, d.Name)
 	})
+}
+
+// clipped cuts facts to what a page has room for.
+func clipped(facts []fact) []fact {
+	for i, f := range facts {
+		facts[i] = fact{clip(f.Name, 120), clip(f.Value, 1000)}
+	}
+	return facts
 }
 
 // limited cuts a list that nobody would read to its end.

@@ -2,6 +2,7 @@ package report
 
 import (
 	"math"
+	"slices"
 	"strings"
 )
 
@@ -17,16 +18,16 @@ type series struct {
 	name  string
 	class string // seriesClass
 	line  *line
+	band  bool // whether its interval is drawn
 }
 
 // The measures of a chart, in user units (pixels at the natural size).
 const (
-	chartWidth  = 720.0
-	plotHeight  = 250.0
+	chartWidth  = 600.0
+	plotHeight  = 230.0
 	marginLeft  = 62.0
 	marginRight = 22.0
 	marginFoot  = 48.0
-	rawGap      = 1.5 // layers between L and the mark of L-raw
 )
 
 // draw lays the chart out: title, legend, plot, axes.
@@ -37,14 +38,17 @@ func (c *lineChart) draw() *drawing {
 	bottom := top + plotHeight
 	d.height = bottom + marginFoot
 	x := c.axis.scale(marginLeft+8, chartWidth-marginRight)
-	lo, hi := c.bounds()
+	lo, hi := domain(c.bounds())
 	values, labels := ticks(lo, hi, 5)
-	y := scale{values[0], values[len(values)-1], bottom, top}
+	y := scale{lo, hi, bottom, top}
 	for i, v := range values {
 		d.line(marginLeft, y.at(v), chartWidth-marginRight+10, y.at(v), "grid")
 		d.text(marginLeft-8, y.at(v)+4, "tick", "end", labels[i])
 	}
 	d.upright(20, (top+bottom)/2, "label", c.yLabel)
+	if lo < 0 && hi > 0 {
+		d.line(marginLeft, y.at(0), chartWidth-marginRight+10, y.at(0), "axis")
+	}
 	c.axis.draw(d, x, bottom, chartWidth-marginRight+10)
 	for i := len(c.series) - 1; i >= 0; i-- { // the base last, on top
 		c.series[i].draw(d, c.axis, x, y)
@@ -74,8 +78,8 @@ func (c *lineChart) bounds() (lo, hi float64) {
 	lo, hi = math.Inf(1), math.Inf(-1)
 	for _, s := range c.series {
 		for i := range s.line.value {
-			for _, v := range []float64{s.line.value[i], s.line.lo[i], s.line.hi[i]} {
-				if finite(v) {
+			for k, v := range []float64{s.line.value[i], s.line.lo[i], s.line.hi[i]} {
+				if finite(v) && (k == 0 || s.band) {
 					lo, hi = math.Min(lo, v), math.Max(hi, v)
 				}
 			}
@@ -89,37 +93,45 @@ func (c *lineChart) bounds() (lo, hi float64) {
 
 // draw draws the interval band, the line and the separate mark of L-raw.
 func (s *series) draw(d *drawing, a *axis, x, y scale) {
-	var path, upper, lower strings.Builder
-	pen := "M"
-	for i, v := range s.line.value {
-		if a.isRaw(i) || !finite(v) {
-			if !a.isRaw(i) {
-				pen = "M"
-			}
-			continue
-		}
-		px := x.at(a.position(i))
-		path.WriteString(pen + num(px) + " " + num(y.at(v)))
-		pen = "L"
-		if finite(s.line.lo[i]) && finite(s.line.hi[i]) {
-			sep := "L"
-			if upper.Len() == 0 {
-				sep = "M"
-			}
-			upper.WriteString(sep + num(px) + " " + num(y.at(s.line.hi[i])))
-			front := "L" + num(px) + " " + num(y.at(s.line.lo[i])) + lower.String()
-			lower.Reset()
-			lower.WriteString(front)
-		}
+	if s.band {
+		s.drawBand(d, a, x, y)
 	}
-	if upper.Len() > 0 {
-		d.path("band "+s.class, upper.String()+lower.String()+"Z")
+	var path strings.Builder
+	pen, raw := "M", -1
+	for i, v := range s.line.value {
+		switch {
+		case a.isRaw(i) && finite(v):
+			raw = i
+		case a.isRaw(i):
+		case !finite(v):
+			pen = "M"
+		default:
+			path.WriteString(pen + num(x.at(a.position(i))) + " " + num(y.at(v)))
+			pen = "L"
+		}
 	}
 	d.path("line "+s.class, path.String())
-	for i, v := range s.line.value {
-		if a.isRaw(i) && finite(v) {
-			d.circle(x.at(a.position(i)), y.at(v), 3.2, "ring "+s.class)
+	if raw >= 0 {
+		d.circle(x.at(a.position(raw)), y.at(s.line.value[raw]), 3.2, "ring "+s.class)
+	}
+}
+
+// drawBand fills between the ends of the intervals: along the upper ends and
+// back along the lower ones.
+func (s *series) drawBand(d *drawing, a *axis, x, y scale) {
+	var there, back []string
+	for i := range s.line.value {
+		lo, hi := s.line.lo[i], s.line.hi[i]
+		if a.isRaw(i) || !finite(lo) || !finite(hi) {
+			continue
 		}
+		px := num(x.at(a.position(i)))
+		there = append(there, px+" "+num(y.at(hi)))
+		back = append(back, px+" "+num(y.at(lo)))
+	}
+	if len(there) > 1 {
+		slices.Reverse(back)
+		d.path("band "+s.class, "M"+strings.Join(append(there, back...), "L")+"Z")
 	}
 }
 
@@ -127,7 +139,7 @@ func (s *series) draw(d *drawing, a *axis, x, y scale) {
 // L, since it is the same block seen before the final norm.
 func (a *axis) position(i int) float64 {
 	if a.isRaw(i) {
-		return float64(a.number(i)) + rawGap
+		return float64(a.number(i)) + math.Max(0.5, float64(a.last)/20)
 	}
 	return float64(a.number(i))
 }
@@ -147,23 +159,18 @@ func (a *axis) scale(p0, p1 float64) scale {
 // draw draws the depth axis along y, to the right end.
 func (a *axis) draw(d *drawing, x scale, y, right float64) {
 	d.line(marginLeft, y, right, y, "axis")
-	step := max(1, int(niceStep((x.d1-x.d0)/14)))
-	for i := range a.layers {
+	step := max(1, int(niceStep((x.d1-x.d0)/10)))
+	for i, layer := range a.layers {
 		n, px := a.number(i), x.at(a.position(i))
+		text := layer
 		switch {
 		case a.isRaw(i):
-			d.line(px, y, px, y+5, "axis")
-			d.text(px, y+18, "tick", "middle", "raw")
-		case n%step == 0:
-			d.line(px, y, px, y+5, "axis")
-			// A multiple of the step hard by the raw mark would run into it.
-			if !a.hasRaw() || n == a.last || a.last-n >= (step+1)/2 {
-				d.text(px, y+18, "tick", "middle", a.layers[i])
-			}
-		case n == a.last && n%step > step/2:
-			d.line(px, y, px, y+5, "axis")
-			d.text(px, y+18, "tick", "middle", a.layers[i])
+			text = "raw"
+		case n != a.last && (n%step != 0 || 2*(a.last-n) < step):
+			continue // the last layer is always named: no room for one just before it
 		}
+		d.line(px, y, px, y+5, "axis")
+		d.text(px, y+18, "tick", "middle", text)
 	}
 	label := "layer (hidden_states index; 0 = embeddings)"
 	if a.hasRaw() {

@@ -12,9 +12,10 @@ import (
 // pasted into a note or an issue, with the figures as links.
 func renderMarkdown(t *table, figs []figure) []byte {
 	m := &markdown{}
-	m.line("# Token clusters over depth: %s", modelName(t))
+	m.line("# Token clusters over depth: %s", esc(label(modelName(t))))
+	m.gap()
 	for _, s := range headlines(t) {
-		m.line("- %s", esc(s))
+		m.line("- %s", esc(unmarked(s)))
 	}
 	m.gap()
 	m.notices(t)

@@ -114,9 +114,8 @@ func newHead(t *table) *payload {
 		}
 		p.Axes[site] = pa
 	}
-	defs := definitions()
 	for _, name := range t.metrics {
-		d := defs[name]
+		d, _ := analyze.Define(name) // a metric of a later version has none here
 		p.Metrics = append(p.Metrics, payloadMetric{label(name), d.Formula, d.Note})
 	}
 	return p
@@ -328,13 +327,4 @@ func encode(v any) []byte {
 		panic(err) // our own types: text, numbers and JSON that is written above
 	}
 	return bytes.TrimSpace(b)
-}
-
-// definitions finds the definition of a metric by its name.
-func definitions() map[string]analyze.Definition {
-	out := map[string]analyze.Definition{}
-	for _, d := range analyze.Definitions() {
-		out[d.Name] = d
-	}
-	return out
 }

@@ -108,16 +108,29 @@ func (s scale) at(v float64) float64 {
 	return s.p0 + (v-s.d0)/(s.d1-s.d0)*(s.p1-s.p0)
 }
 
-// ticks returns round values from lo to hi, about n of them, widened so that
-// they enclose both, and the text of each.
-func ticks(lo, hi float64, n int) (values []float64, labels []string) {
+// domain is the range of an axis that shows lo to hi: zero is taken in where
+// it is near, and a little air is left where it is not the edge.
+func domain(lo, hi float64) (float64, float64) {
 	if lo == hi {
 		pad := math.Max(math.Abs(lo)*0.1, 0.1)
-		lo, hi = lo-pad, hi+pad
+		return lo - pad, hi + pad
 	}
+	air := (hi - lo) * 0.05
+	switch {
+	case lo >= 0 && lo < 0.4*hi:
+		return 0, hi + air
+	case lo >= 0:
+		return math.Max(0, lo-air), hi + air
+	}
+	return lo - air, hi + air
+}
+
+// ticks returns the round values between lo and hi, about n of them, and the
+// text of each.
+func ticks(lo, hi float64, n int) (values []float64, labels []string) {
 	step := niceStep((hi - lo) / float64(n))
 	decimals := max(0, -int(math.Floor(math.Log10(step)+1e-9)))
-	first, last := math.Floor(lo/step+1e-9), math.Ceil(hi/step-1e-9)
+	first, last := math.Ceil(lo/step-1e-9), math.Floor(hi/step+1e-9)
 	for k := first; k <= last; k++ {
 		v := k * step
 		values = append(values, v)
@@ -148,4 +161,4 @@ func tickText(v, step float64, decimals int) string {
 }
 
 // label is a name that came from outside, short enough for a legend or a cell.
-func label(s string) string { return clip(s, 80) }
+func label(s string) string { return clip(printable(s), 80) }

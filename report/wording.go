@@ -2,6 +2,7 @@ package report
 
 import (
 	"fmt"
+	"html/template"
 	"math"
 	"strconv"
 	"strings"
@@ -58,10 +59,45 @@ func (l *line) at(i int) string {
 	return s
 }
 
+// said is at, marked as a number.
+func (l *line) said(i int) string { return numberOpen + l.at(i) + numberClose }
+
+// clusterCount writes "1 cluster" or "14.5 clusters".
+func clusterCount(l *line, i int) string {
+	if l.value[i] == 1 {
+		return l.said(i) + " cluster"
+	}
+	return l.said(i) + " clusters"
+}
+
+// A sentence carries its names and numbers between control characters, which
+// the page turns into elements and every other place drops. No name can hold
+// one of its own: printable has replaced it.
+const (
+	nameOpen, nameClose     = "\x0e", "\x0f"
+	numberOpen, numberClose = "\x11", "\x12"
+)
+
+// named is a name from outside as it stands in a sentence.
+func named(s string) string { return nameOpen + label(s) + nameClose }
+
+// unmarked drops the marks of a sentence.
+func unmarked(s string) string {
+	return strings.NewReplacer(nameOpen, "", nameClose, "", numberOpen, "", numberClose, "").Replace(s)
+}
+
+// marked turns the marks of a sentence into elements.
+func marked(s string) template.HTML {
+	return template.HTML(strings.NewReplacer(
+		nameOpen, `<b class="name">`, nameClose, "</b>",
+		numberOpen, `<span class="number">`, numberClose, "</span>",
+	).Replace(template.HTMLEscapeString(s)))
+}
+
 // basis says what the numbers are a mean of.
 func (t *table) basis() string {
 	if t.overview() != analyze.AllPrompts {
-		return fmt.Sprintf("prompt %s, no interval", t.overview())
+		return fmt.Sprintf("prompt %s, no interval", named(t.overview()))
 	}
 	if n := len(t.Run.Prompts); n > 1 {
 		return fmt.Sprintf("mean of %d prompts; brackets: 95 %% interval over prompts", n)

@@ -183,6 +183,9 @@ func (in *inputs) openPrompts(args []promptArg, stdin io.Reader) error {
 	if in.tokenizer, err = tokenizerFor(in.model.Dir, texts); err != nil {
 		return err
 	}
+	if in.tokenizer != nil && in.tokenizer.Warning() != "" {
+		in.warn("%s", in.tokenizer.Warning())
+	}
 	ids := make([]string, len(texts))
 	for i, p := range texts {
 		ids[i] = p.ID

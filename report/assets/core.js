@@ -17,7 +17,7 @@ const pieces = new Map((data.pieces || []).map(([p, list]) => [p, list]));
 
 const axisOf = (site) => data.axes[data.sites[site]];
 const isRaw = (layer) => layer.endsWith("-raw");
-const promptName = (p) => (p === ALL ? `all ${data.prompts.length} prompts (mean)` : data.prompts[p].id);
+const promptName = (p) => (p === ALL ? (data.prompts.length === 1 ? "all (one prompt)" : `all ${data.prompts.length} prompts (mean)`) : data.prompts[p].id);
 
 /** seriesClass gives variant i its colour and dash, as seriesClass in palette.go does. */
 const seriesClass = (i) => (i === 0 ? "s0" : `s${1 + ((i - 1) % 6)} d${Math.floor((i - 1) / 6) % 4}`);
@@ -94,13 +94,23 @@ function show(v) {
   return m >= 1e5 || m < 1e-4 ? v.toExponential(2) : v.toFixed(Math.max(0, 2 - Math.floor(Math.log10(m))));
 }
 
-/** ticks returns about n round values whose range holds lo and hi. */
+/** domain is the range of an axis that shows lo to hi, as domain in svg.go has it. */
+function domain(lo, hi) {
+  const air = lo === hi ? Math.max(Math.abs(lo) * 0.1, 0.1) : (hi - lo) * 0.05;
+  if (lo !== hi && lo >= 0) return [lo < 0.4 * hi ? 0 : Math.max(0, lo - air), hi + air];
+  return [lo - air, hi + air];
+}
+
+/** niceStep is the smallest of 1, 2, 5 times a power of ten not below raw. */
+function niceStep(raw) {
+  const power = 10 ** Math.floor(Math.log10(raw));
+  return ([1, 2, 5].find((m) => m * power >= raw * (1 - 1e-9)) || 10) * power;
+}
+
+/** ticks returns the round values between lo and hi, about n of them. */
 function ticks(lo, hi, n) {
-  if (lo === hi) { const pad = Math.max(Math.abs(lo) * 0.1, 0.1); lo -= pad; hi += pad; }
-  const raw = (hi - lo) / n, power = 10 ** Math.floor(Math.log10(raw));
-  const step = ([1, 2, 5].find((m) => m * power >= raw * (1 - 1e-9)) || 10) * power;
-  const out = [];
-  for (let k = Math.floor(lo / step + 1e-9); k <= Math.ceil(hi / step - 1e-9); k++) out.push(Number((k * step).toPrecision(12)));
+  const step = niceStep((hi - lo) / n), out = [];
+  for (let k = Math.ceil(lo / step - 1e-9); k <= Math.floor(hi / step + 1e-9); k++) out.push(Number((k * step).toPrecision(12)));
   return out;
 }
 
@@ -111,8 +121,16 @@ function powers(lo, hi) {
   return out.length > 1 ? out : [out[0], out[0] * 10];
 }
 
+/** roomIn is the width of a chart in an element: that of the element, within reason. */
+const roomIn = (node) => Math.max(340, Math.min(980, node.clientWidth || 980));
+
+/** sentence begins with a capital and ends with a full stop. */
+const sentence = (s) => (s ? s[0].toUpperCase() + s.slice(1).replace(/\.?$/, ". ") : "");
+
 /** linear maps d0..d1 to p0..p1. */
 const linear = (d0, d1, p0, p1) => (v) => (d0 === d1 ? (p0 + p1) / 2 : p0 + ((v - d0) / (d1 - d0)) * (p1 - p0));
+
+const clip = (s, n) => (s.length > n ? s.slice(0, n - 1) + "\u2026" : s);
 
 const px = (v) => String(Math.round(v * 100) / 100);
 

@@ -12,7 +12,7 @@ function depthPanel(root) {
   if (!shown.length) { root.append(make("p", {}, "No measure of this run has more than one layer.")); return; }
 
   const start = places.get("cosine_mean");
-  const state = { metric: shown.includes(start) ? start : shown[0], prompt: ALL, site: 0, mask: 0, difference: false, log: false, band: true, off: new Set(), at: null };
+  const state = { metric: shown.includes(start) ? start : shown[0], prompt: ALL, site: 0, mask: 0, difference: false, log: false, band: data.variants.length <= 6, off: new Set(), at: null };
   const prompts = [ALL, ...data.prompts.keys()].filter((p) => [...lines.keys()].some((k) => k.split("|")[1] === String(p)));
   if (!prompts.includes(ALL)) state.prompt = prompts[0];
 
@@ -52,8 +52,8 @@ function depthPanel(root) {
     }, swatch(v), name)));
     plot.replaceChildren(chart());
     const m = data.metrics[metric()], n = Math.max(0, ...drawn().map((v) => lineOf(v, metric()).n));
-    note.replaceChildren(make("code", {}, m.name), m.formula ? ": " + m.formula + ". " : ". ",
-      state.prompt === ALL ? `Mean over ${n} prompts. ` : `${n} tokens. `, m.note || "",
+    note.replaceChildren(make("code", {}, m.name), ": ", sentence(m.formula),
+      state.prompt === ALL ? `Mean over ${n} prompts. ` : `${n} tokens. `, sentence(m.note),
       drawn().length ? "" : " Nothing of this is in the run under this mask: try the other one.");
   }
 
@@ -69,7 +69,7 @@ function depthPanel(root) {
 
   /** chart draws the lines on their axes and listens for the layer asked about. */
   function chart() {
-    const W = 980, H = 380, left = 64, right = W - 24, top = 14, bottom = H - 46;
+    const W = roomIn(plot), H = W < 600 ? 300 : 380, left = 64, right = W - 24, top = 14, bottom = H - 46;
     const { layers, position } = axisOf(state.site), series = drawn().map((v) => [v, lineOf(v, metric())]);
     const x = linear(Math.min(...position), Math.max(...position), left + 10, right - 6);
     const values = series.flatMap(([, l]) => [...l.value, ...(state.band && l.lo ? [...l.lo, ...l.hi] : [])]).filter((v) => v != null);
@@ -78,9 +78,10 @@ function depthPanel(root) {
     const logged = state.log && positive;
     let lo = Math.min(...values), hi = Math.max(...values);
     if (!values.length) { lo = 0; hi = 1; }
-    const marks = logged ? powers(lo, hi) : ticks(lo, hi, 5);
+    const [from, to] = logged ? powers(lo, hi).filter((_, i, all) => i === 0 || i === all.length - 1) : domain(lo, hi);
+    const marks = logged ? powers(lo, hi) : ticks(from, to, 5);
     const f = logged ? Math.log10 : (v) => v;
-    const scale = linear(f(marks[0]), f(marks[marks.length - 1]), bottom, top), y = (v) => scale(f(v));
+    const scale = linear(f(from), f(to), bottom, top), y = (v) => scale(f(v));
 
     const svg = draw("svg", { class: "chart", viewBox: `0 0 ${W} ${H}`, role: "img", tabindex: 0,
       "aria-label": `${data.metrics[metric()].name} over layers. Use the left and right arrow keys to read the values.` });
@@ -88,7 +89,7 @@ function depthPanel(root) {
       svg.append(draw("path", { class: "grid", d: `M${left} ${px(y(v))}H${right}` }),
         draw("text", { class: "tick", x: left - 9, y: px(y(v) + 4), "text-anchor": "end" }, Math.abs(v) >= 1e5 ? v.toExponential(0) : String(v)));
     }
-    if (!logged && lo < 0 && hi > 0) svg.append(draw("path", { class: "axis", d: `M${left} ${px(y(0))}H${right}` }));
+    if (from < 0 && to > 0) svg.append(draw("path", { class: "axis", d: `M${left} ${px(y(0))}H${right}` }));
     svg.append(draw("text", { class: "label", transform: `translate(16 ${(top + bottom) / 2}) rotate(-90)`, "text-anchor": "middle" }, data.metrics[metric()].name));
     depthAxis(svg, state.site, x, left, right, bottom);
     for (const [v, l] of series.reverse()) drawLine(svg, v, l, layers, position, x, y);
@@ -145,21 +146,24 @@ function depthPanel(root) {
     });
   }
   update();
+  return update;
 }
 
 /** depthAxis draws the layers of a site along the bottom. */
 function depthAxis(svg, site, x, left, right, bottom) {
   const { layers, position } = axisOf(site);
-  const raw = layers.findIndex(isRaw), last = raw < 0 ? null : layers[raw].replace("-raw", "");
-  const marks = ticks(Math.min(...position), Math.max(...position), 14), step = Math.max(1, marks[1] - marks[0]);
+  const raw = layers.findIndex(isRaw), last = Math.max(...layers.filter((l) => !isRaw(l)).map(Number));
+  const step = Math.max(1, niceStep((Math.max(...position) - Math.min(...position)) / ((right - left) / 64)) || 1);
+  const beside = raw > 0 && x(position[raw]) - x(position[raw - 1]) < 26; // too near for two labels in a row
   svg.append(draw("path", { class: "axis", d: `M${left} ${bottom}H${right}` }));
   layers.forEach((layer, i) => {
-    const n = Number(layer), crowded = last != null && layer !== last && Number(last) - n < (step + 1) / 2;
-    if (i !== raw && layer !== last && (n % step !== 0 || crowded)) return;
+    const n = Number(layer);
+    if (i !== raw && n !== last && (n % step !== 0 || 2 * (last - n) < step)) return; // the last layer is always named
     const at = px(x(position[i]));
     svg.append(draw("path", { class: "axis", d: `M${at} ${bottom}v5` }),
-      draw("text", { class: "tick", x: at, y: bottom + 19, "text-anchor": "middle" }, i === raw ? "raw" : layer));
+      draw("text", { class: "tick", x: at, y: bottom + (i === raw && beside ? 32 : 19), "text-anchor": "middle" }, i === raw ? "raw" : layer));
   });
-  const what = data.sites[site] === "resid" ? "layer (hidden_states index; 0 = embeddings" + (raw < 0 ? ")" : "; raw = last block before the final norm)") : "block";
+  const wide = right - left > 600, resid = data.sites[site] === "resid";
+  const what = !resid ? "block" : !wide ? "layer" : "layer (hidden_states index; 0 = embeddings" + (raw < 0 ? ")" : "; raw = last block before the final norm)");
   svg.append(draw("text", { class: "label", x: (left + right) / 2, y: bottom + 40, "text-anchor": "middle" }, what));
 }

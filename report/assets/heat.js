@@ -27,7 +27,7 @@ function heatPanel(root) {
   const prompts = [ALL, ...data.prompts.keys()].filter((p) => [...hists.keys()].some((k) => k.startsWith(`0|${p}|`)));
   if (!prompts.length) { root.append(make("p", {}, "This page holds no histograms; histograms.csv does.")); return; }
   const state = { prompt: prompts[0], site: 0, mask: 0, variant: Math.min(1, data.variants.length - 1), layer: 0 };
-  state.layer = axisOf(0).layers.length - 1;
+  state.layer = axisOf(0).layers.filter((l) => !isRaw(l)).length - 1;
   const set = (field) => (value) => { state[field] = value; update(); };
   const strip = make("div"), curves = make("div");
   const legend = make("p", { class: "legend" }, ...data.variants.map((name, v) => make("span", {}, swatch(v), name)));
@@ -47,7 +47,7 @@ function heatPanel(root) {
     const adapted = state.variant > 0 && shares(state.variant);
     if (base && adapted) {
       out.push({ name: data.variants[state.variant], shares: adapted, signed: false }, {
-        name: data.variants[state.variant] + " minus base", signed: true,
+        name: "minus base", signed: true,
         shares: adapted.map((row, i) => row && base[i] && row.map((v, k) => v - base[i][k])),
       });
     }
@@ -67,16 +67,16 @@ function heatPanel(root) {
   }
 
   function drawStrip() {
-    const W = 980, top = 30, H = 300, left = 64, gap = 18, list = panels(), [lo, hi] = range(list);
-    const svg = draw("svg", { class: "chart", viewBox: `0 0 ${W} ${top + H + 88}`, role: "img", "aria-label": "Histogram of cosines at each layer" });
+    const W = roomIn(strip), top = 30, H = W < 600 ? 220 : 300, left = 64, gap = 18, list = panels(), [lo, hi] = range(list);
+    const svg = draw("svg", { class: "chart", viewBox: `0 0 ${W} ${top + H + 108}`, role: "img", "aria-label": "Histogram of cosines at each layer" });
     const y = linear(edge(lo), edge(hi), top + H, top), width = (W - left - 16 - gap * (list.length - 1)) / list.length;
-    for (const v of ticks(edge(lo), edge(hi), 6).filter((v) => v >= edge(lo) - 1e-9 && v <= edge(hi) + 1e-9)) {
+    for (const v of ticks(edge(lo), edge(hi), 6)) {
       svg.append(draw("text", { class: "tick", x: left - 9, y: px(y(v) + 4), "text-anchor": "end" }, String(v)));
     }
     svg.append(draw("text", { class: "label", transform: `translate(16 ${top + H / 2}) rotate(-90)`, "text-anchor": "middle" }, "cosine between tokens"));
     list.forEach((panel, i) => drawPicture(svg, panel, left + i * (width + gap), width, y, lo, hi, top + H));
-    svg.append(draw("text", { class: "label", x: left + (W - left) / 2, y: top + H + 38, "text-anchor": "middle" }, "layer"));
-    drawKey(svg, left, top + H + 62, list.some((p) => p.signed));
+    svg.append(draw("text", { class: "label", x: left + (W - left) / 2, y: top + H + 38, "text-anchor": "middle" }, axisOf(state.site).layers.some(isRaw) ? "layer (the last column: before the final norm)" : "layer"));
+    drawKey(svg, W, left, top + H + 56, list.some((p) => p.signed));
     return svg;
   }
 
@@ -102,24 +102,27 @@ function heatPanel(root) {
     group.addEventListener("pointermove", (e) => showTip(e.clientX, e.clientY, make("b", {}, panel.name), make("br"), layerName(state.site, layerAt(e))));
     group.addEventListener("pointerleave", hideTip);
     svg.append(group,
-      draw("text", { class: "label", x: left, y: 18 }, panel.name),
+      draw("text", { class: "label", x: left, y: 18 }, clip(panel.name, Math.floor(width / 7))),
       draw("path", { class: "axis", d: `M${px(left)} ${bottom}h${px(width)}` }),
       draw("rect", { class: "mark", "data-ui": "", x: px(left + state.layer * column), y: y(edge(hi)), width: px(column), height: bottom - y(edge(hi)) }));
-    const step = Math.ceil(layers.length / (width / 26) / 5) * 5 || 1;
+    const step = Math.max(1, niceStep((26 * layers.length) / width));
     layers.forEach((layer, i) => {
       if (isRaw(layer) || Number(layer) % step) return;
       svg.append(draw("text", { class: "tick", x: px(left + (i + 0.5) * column), y: bottom + 17, "text-anchor": "middle" }, layer));
     });
   }
 
-  function drawKey(svg, x, y, signed) {
+  function drawKey(svg, W, left, y, signed) {
+    let x = W < 600 ? 16 : left;
+    const narrow = W < 600;
     const text = (s) => svg.append(draw("text", { class: "tick", x: px(x), y: y + 11 }, s));
     const cell = (c, w) => { svg.append(draw("path", { class: c, d: `M${px(x)} ${y}h${w}v12h${-w}z` })); x += w; };
     text("share of pairs in a bin: 0"); x += 138;
-    for (let k = 1; k <= 9; k++) cell("q" + k, 20);
+    for (let k = 1; k <= 9; k++) cell("q" + k, narrow ? 10 : 20);
     x += 7; text("20 % or more"); x += 130;
     if (!signed) return;
-    text("change: -5 %"); x += 74;
+    if (W < 900) { x = narrow ? 16 : left; y += 24; }
+    text("change: -5 %"); x += 78;
     for (let k = 5; k >= 1; k--) cell("n" + k, 14);
     x += 14;
     for (let k = 1; k <= 5; k++) cell("p" + k, 14);
@@ -128,18 +131,18 @@ function heatPanel(root) {
 
   /** drawCurves draws the histogram of the chosen layer for every variant. */
   function drawCurves() {
-    const W = 980, H = 280, left = 64, right = W - 24, top = 34, bottom = H - 44;
+    const W = roomIn(curves), H = 280, left = 64, right = W - 24, top = 34, bottom = H - 44;
     const list = data.variants.map((_, v) => [v, shares(v)?.[state.layer]]).filter(([, row]) => row);
     const [lo, hi] = range(list.map(([, row]) => ({ shares: [row], signed: false })));
-    const marks = ticks(0, Math.max(0.001, ...list.flatMap(([, row]) => row)), 4);
-    const x = linear(edge(lo), edge(hi), left, right), y = linear(0, marks[marks.length - 1], bottom, top);
+    const most = 1.05 * Math.max(0.001, ...list.flatMap(([, row]) => row)), marks = ticks(0, most, 4);
+    const x = linear(edge(lo), edge(hi), left, right), y = linear(0, most, bottom, top);
     const svg = draw("svg", { class: "chart", viewBox: `0 0 ${W} ${H}`, role: "img", "aria-label": "Histogram of cosines at the chosen layer" },
       draw("text", { class: "title", x: left - 44, y: 18 }, layerName(state.site, state.layer)));
     for (const v of marks) {
       svg.append(draw("path", { class: "grid", d: `M${left} ${px(y(v))}H${right}` }),
         draw("text", { class: "tick", x: left - 9, y: px(y(v) + 4), "text-anchor": "end" }, Number((100 * v).toPrecision(6)) + " %"));
     }
-    for (const v of ticks(edge(lo), edge(hi), 10).filter((v) => v >= edge(lo) && v <= edge(hi))) {
+    for (const v of ticks(edge(lo), edge(hi), W < 600 ? 5 : 10)) {
       svg.append(draw("text", { class: "tick", x: px(x(v)), y: bottom + 18, "text-anchor": "middle" }, String(v)));
     }
     svg.append(draw("path", { class: "axis", d: `M${left} ${bottom}H${right}` }),
@@ -165,4 +168,5 @@ function heatPanel(root) {
     return [header, ...data.variants.flatMap((_, v) => rowsOf(v, state.layer, shares(v)?.[state.layer]))];
   }
   update();
+  return update;
 }

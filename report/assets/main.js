@@ -37,6 +37,13 @@ document.querySelectorAll("[data-save]").forEach((button) => {
 });
 for (const [id, panel] of [["depth-panel", depthPanel], ["heat-panel", heatPanel], ["clusters-panel", clustersPanel]]) {
   const root = document.getElementById(id);
-  if (root) panel(root);
+  const redraw = root && panel(root);
+  if (!redraw) continue;
+  let width = root.clientWidth;
+  new ResizeObserver(() => {
+    if (root.clientWidth === 0 || root.clientWidth === width) return;
+    width = root.clientWidth;
+    redraw();
+  }).observe(root);
 }
 document.addEventListener("keydown", (e) => { if (e.key === "Escape") hideTip(); });
