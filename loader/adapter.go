@@ -63,7 +63,8 @@ func OpenAdapter(ref AdapterRef, m *Model, opts AdapterOptions) (*Adapter, error
 	}
 	path := filepath.Join(ref.Dir, adapterFileName)
 	if !exists(path) && exists(filepath.Join(ref.Dir, adapterPickleName)) {
-		return nil, inputErrorf("%s: %s is a pickle, which can run code when it is read; convert it with PEFT: PeftModel.from_pretrained(BASE, DIR).save_pretrained(OUT)", ref.Dir, adapterPickleName)
+		return nil, inputErrorf("%s: %s is a pickle, which can run code when it is read; convert it with PEFT: "+
+			"PeftModel.from_pretrained(BASE, DIR).save_pretrained(OUT)", ref.Dir, adapterPickleName)
 	}
 	file, err := OpenSafetensors(path)
 	if err != nil {
@@ -181,7 +182,8 @@ func (a *Adapter) match(sets map[string]*tensorSet, m *Model) error {
 		return fmt.Errorf("%d of its %d modules cannot be applied%s: %s", len(unfit), len(sets), base, listed(unfit))
 	}
 	if len(unselected) > 0 {
-		return fmt.Errorf("%d modules have tensors, but %s does not select them, so that PEFT would not apply them: %s", len(unselected), adapterConfigName, listed(unselected))
+		return fmt.Errorf("%d modules have tensors, but %s does not select them, so that PEFT would not apply them: %s",
+			len(unselected), adapterConfigName, listed(unselected))
 	}
 	if missing := a.withoutTensors(sets, m); len(missing) > 0 {
 		return fmt.Errorf("%d modules are selected by %s but have no tensors: %s", len(missing), adapterConfigName, listed(missing))

@@ -112,7 +112,8 @@ func (f *fields) initialisation() {
 			return
 		}
 	}
-	f.failf("init_lora_weights=%s is not supported: it changes the base weights, which this adapter's file does not hold; save it with PEFT's path_initial_model_for_weight_conversion", shown(v))
+	f.failf("init_lora_weights=%s is not supported: it changes the base weights, which this adapter's file does not hold; "+
+		"save it with PEFT's path_initial_model_for_weight_conversion", shown(v))
 }
 
 // rank is the rank that the configuration gives a module.

@@ -1,9 +1,10 @@
 package loader
 
 import (
-	"fmt"
+	"encoding/json"
 	"os"
 	"path/filepath"
+	"reflect"
 	"slices"
 	"strings"
 	"testing"
@@ -13,20 +14,33 @@ import (
 const minimal = `{"model_type":"llama","hidden_size":64,"intermediate_size":172,"num_hidden_layers":5,` +
 	`"num_attention_heads":8,"vocab_size":512}`
 
-func TestParseConfigDefaults(t *testing.T) {
-	c, err := ParseConfig([]byte(`{"model_type":"llama"}`))
+// TestParseConfigAsTransformers compares with transformers' LlamaConfig;
+// testdata/make_goldens.py made configs.json.
+func TestParseConfigAsTransformers(t *testing.T) {
+	data, err := os.ReadFile(filepath.Join("testdata", "configs.json"))
 	if err != nil {
 		t.Fatal(err)
 	}
-	// The defaults of LlamaConfig in transformers 5.23: Llama-2-7B.
-	want := Config{
-		ModelType: "llama", HiddenSize: 4096, IntermediateSize: 11008, NumLayers: 32, NumHeads: 32,
-		NumKVHeads: 32, HeadDim: 128, VocabSize: 32000, MaxPositions: 2048, RMSNormEps: 1e-6,
-		Rope: Rope{Theta: 10000, Type: "default", Factor: 1}, Activation: "silu", BOS: []int{1},
+	var golden struct {
+		Cases []struct {
+			Name   string
+			Config json.RawMessage
+			Want   Config
+		}
 	}
-	c.Raw = nil
-	if fmt.Sprintf("%+v", c) != fmt.Sprintf("%+v", want) {
-		t.Errorf("got  %+v\nwant %+v", c, want)
+	if err := json.Unmarshal(data, &golden); err != nil {
+		t.Fatal(err)
+	}
+	for _, c := range golden.Cases {
+		got, err := ParseConfig(c.Config)
+		if err != nil {
+			t.Errorf("%s: %v", c.Name, err)
+			continue
+		}
+		c.Want.ModelType, got.Raw = "llama", nil
+		if !reflect.DeepEqual(got, c.Want) {
+			t.Errorf("%s:\ngot  %+v\nwant %+v", c.Name, got, c.Want)
+		}
 	}
 }
 

@@ -177,7 +177,8 @@ func (m *Model) checkTie() error {
 		return nil
 	}
 	embed, _ := m.Weights.Info(EmbedTensor)
-	differ := fmt.Errorf("tie_word_embeddings=true, but %s differs from %s; set tie_word_embeddings to false to use the head, or remove it from the file", headTensor, EmbedTensor)
+	differ := fmt.Errorf("tie_word_embeddings=true, but %s differs from %s; "+
+		"set tie_word_embeddings to false to use the head, or remove it from the file", headTensor, EmbedTensor)
 	if head.DType != embed.DType || !slices.Equal(head.Shape, embed.Shape) {
 		return differ
 	}

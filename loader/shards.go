@@ -204,7 +204,8 @@ func noSafetensors(dir string) error {
 	for _, e := range entries {
 		switch filepath.Ext(e.Name()) {
 		case ".bin", ".pt", ".pth", ".pkl":
-			return inputErrorf("%s: %s is a pickle, which can run code when it is read; convert it with transformers: AutoModelForCausalLM.from_pretrained(DIR).save_pretrained(OUT)", dir, shown(e.Name()))
+			return inputErrorf("%s: %s is a pickle, which can run code when it is read; convert it with transformers: "+
+				"AutoModelForCausalLM.from_pretrained(DIR).save_pretrained(OUT)", dir, shown(e.Name()))
 		}
 	}
 	return inputErrorf("%s: there is no %s and no %s", dir, singleName, indexName)

@@ -74,25 +74,6 @@ func modelName(t *table) string {
 	return name
 }
 
-// command is the run's command line, quoted for a POSIX shell.
-func command(t *table) string {
-	quoted := make([]string, len(t.Run.Argv))
-	for i, a := range t.Run.Argv {
-		quoted[i] = shellQuote(a)
-	}
-	return strings.Join(quoted, " ")
-}
-
-func shellQuote(s string) string {
-	plain := func(c rune) bool {
-		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-_./=@,:+%", c)
-	}
-	if s != "" && strings.IndexFunc(s, func(c rune) bool { return !plain(c) }) < 0 {
-		return s
-	}
-	return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
-}
-
 // adapterTable says what of each adapter was applied and what it did.
 func adapterTable(t *table) (header []string, rows [][]string) {
 	header = []string{"adapter", "|ΔW| / |W|", "largest module", "modules", "rank", "targets", "scale", "largest drift", "least AMI"}

@@ -132,6 +132,12 @@ func TestFiguresOfHostileTextAreXML(t *testing.T) {
 func TestMarkdownEscapesHostileText(t *testing.T) {
 	tab := newTable(hostile())
 	s := string(renderMarkdown(tab, figures(tab)))
+	before, rest, _ := strings.Cut(s, "\n```\n")
+	command, after, ok := strings.Cut(rest, "\n```\n")
+	if !ok || strings.Contains(command, "\n") || strings.Contains(command, "```") {
+		t.Errorf("the command is not one line between fences: %q", command)
+	}
+	s = before + after
 	for _, bad := range []string{"<script", "<img", "<svg", "[link](", "![](", "\n# heading", "\x00", "\x1b"} {
 		if strings.Contains(s, bad) {
 			t.Errorf("report.md holds %q", bad)

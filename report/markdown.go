@@ -151,7 +151,7 @@ func (m *markdown) provenance(t *table) {
 	for _, f := range provenance(t) {
 		m.line("- %s: %s", esc(f.Name), esc(f.Value))
 	}
-	m.line("- Command: %s", esc(command(t)))
+	m.fenced(command(t))
 	for _, name := range sortedKeys(t.Run.Model.SHA256) {
 		m.line("- sha256 %s: %s", esc(name), esc(t.Run.Model.SHA256[name]))
 	}
@@ -160,6 +160,21 @@ func (m *markdown) provenance(t *table) {
 			m.line("- sha256 %s/%s: %s", esc(a.Name), esc(name), esc(a.SHA256[name]))
 		}
 	}
+	m.gap()
+}
+
+// fenced writes one line to be copied. The fence is longer than any row of
+// backticks in it, so that the line cannot end it.
+func (m *markdown) fenced(line string) {
+	if line == "" {
+		return
+	}
+	fence := "```"
+	for strings.Contains(line, fence) {
+		fence += "`"
+	}
+	m.gap()
+	m.line("%s\n%s\n%s", fence, printable(line), fence)
 	m.gap()
 }
 

@@ -79,13 +79,3 @@ func TestAxisOrder(t *testing.T) {
 		t.Error("L-raw does not stand beside L, but on it")
 	}
 }
-
-func TestCommandIsQuotedForTheShell(t *testing.T) {
-	for in, want := range map[string]string{
-		"plain-1.2": "plain-1.2", "": "''", "two words": "'two words'", "it's": `'it'\''s'`, "$(rm)": "'$(rm)'", "a\nb": "'a\nb'", "x=./y@2": "x=./y@2",
-	} {
-		if got := shellQuote(in); got != want {
-			t.Errorf("shellQuote(%q) = %s, want %s", in, got, want)
-		}
-	}
-}

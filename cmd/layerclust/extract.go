@@ -5,25 +5,24 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 
 	"github.com/layerclust/layerclust/extract"
-	"github.com/layerclust/layerclust/report"
 )
 
 func newExtractCommand() *cobra.Command {
-	f := &inputFlags{}
+	f := &inputFlags{command: "extract"}
 	cmd := &cobra.Command{
 		Use:   "extract MODEL [--adapter [NAME=]DIR[@SCALE]]... (--prompt TEXT | --prompts FILE)... --out DIR",
-		Short: "Write every layer's states, and nothing else",
+		Short: "Write every layer's states, to be measured by analyze",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
 			return f.extract(cmd.Context(), args[0], cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	f.register(cmd)
+	f.register(cmd.Flags())
+	cmd.Flags().BoolVar(&f.saveStates, "save-states", true, "always so here: this command is for nothing else")
 	return cmd
 }
 
@@ -46,51 +45,35 @@ func (f *inputFlags) extract(ctx context.Context, modelDir string, stdin io.Read
 	defer out.discard()
 	job := startJob(ctx, in, out, newProgress(stderr, f.quiet))
 	defer job.close()
-	if job.files, err = newStateFiles(out.partial, in, in.model.Config.NumLayers*f.repeatDepth); err != nil {
-		return writeError(out.dir, err)
+	if err := job.saveStates(in.model.Config.NumLayers * f.repeatDepth); err != nil {
+		return err
 	}
 	clock.lap(&job.timings.Load)
 
-	trace, err := extract.Run(ctx, in.model, in.adapters, in.prompts, f.extractOptions(in, job.progress), job.save)
+	trace, err := extract.Run(ctx, in.model, in.adapters, in.prompts, f.extractOptions(in, job.progress), job.take)
 	if err != nil {
 		return err
 	}
 	clock.lap(&job.timings.Forward)
 
+	f.maskTokens(in.infos, job.study)
 	info, err := job.runInfo(trace, f)
 	if err != nil {
 		return err
 	}
-	if err := job.files.commit(); err != nil {
-		return writeError(out.dir, err)
-	}
-	clock.total(&info.Timings)
-	info.PeakRSSBytes = peakRSS()
-	if err := report.WriteRun(out.partial, info); err != nil {
-		return writeError(out.dir, err)
-	}
-	if err := out.commit(); err != nil {
+	if err := job.commitStates(); err != nil {
 		return err
 	}
+	if err := out.writeInfo(&info, clock); err != nil {
+		return err
+	}
+	job.progress.done()
 	states := filepath.Join(f.out, "states")
 	if f.json {
-		return writeJSON(stdout, map[string]any{"out": f.out, "states": states, "warnings": nonNil(info.Warnings), "adapters": nonNil(info.Adapters), "timings": info.Timings})
+		return writeJSON(stdout, map[string]any{"out": f.out, "states": states, "warnings": info.Warnings, "adapters": info.Adapters, "timings": info.Timings})
 	}
 	if !f.quiet {
 		fmt.Fprintf(stdout, "%s (%.1f s, %s)\n", states, info.Timings.Total, memoryNow())
 	}
 	return nil
-}
-
-// save is the sink of a run that only keeps states.
-func (j *job) save(s extract.States) error {
-	if !j.chosen(s) {
-		return nil
-	}
-	return writeError(j.out.dir, j.files.add(s))
-}
-
-// chosen says whether a state's layer and site were asked for.
-func (j *job) chosen(s extract.States) bool {
-	return j.in.layers.has(s) && slices.Contains(j.in.sites, string(s.Site))
 }

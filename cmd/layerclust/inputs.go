@@ -1,6 +1,7 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -8,7 +9,6 @@ import (
 	"slices"
 	"strings"
 
-	"github.com/spf13/cobra"
 	"github.com/spf13/pflag"
 
 	"github.com/layerclust/layerclust/analyze"
@@ -16,11 +16,13 @@ import (
 	"github.com/layerclust/layerclust/loader"
 )
 
-// inputFlags are the flags that run and extract share.
+// inputFlags are the flags of run and extract.
 type inputFlags struct {
+	outputFlags
+	measureFlags
+	command     string // run or extract
 	adapters    []string
 	prompts     []promptArg
-	out         string
 	layers      string
 	sites       []string
 	saveStates  bool
@@ -28,9 +30,6 @@ type inputFlags struct {
 	repeatDepth int
 	loraScale   string
 	threads     int
-	fresh       bool
-	quiet       bool
-	json        bool
 }
 
 // promptArg is one --prompt or --prompts, in the order of the command line.
@@ -59,30 +58,27 @@ func (v promptValue) Type() string {
 
 var _ pflag.Value = promptValue{}
 
-func (f *inputFlags) register(cmd *cobra.Command) {
-	flags := cmd.Flags()
+func (f *inputFlags) register(flags *pflag.FlagSet) {
 	flags.SortFlags = false
 	flags.StringArrayVar(&f.adapters, "adapter", nil, "`[NAME=]DIR[@SCALE]` of a PEFT adapter, or of a folder of checkpoint-N folders; repeatable")
 	flags.Var(promptValue{&f.prompts, false}, "prompt", "a prompt; repeatable")
 	flags.Var(promptValue{&f.prompts, true}, "prompts", "prompts from a .txt (one) or .jsonl file, or - for standard input; repeatable")
-	flags.StringVar(&f.out, "out", "", "output folder")
+	f.outputFlags.register(flags)
 	flags.StringVar(&f.layers, "layers", "", "hidden_states indices, as `0-5,12,-1` (default all)")
 	flags.StringSliceVar(&f.sites, "sites", []string{"resid"}, "where states are taken: `resid,attn,mlp`")
-	flags.BoolVar(&f.saveStates, "save-states", false, "write the states, too")
 	flags.StringVar(&f.precision, "precision", "f32", "`f32`, or bf16: activations rounded before each product")
 	flags.IntVar(&f.repeatDepth, "repeat-depth", 1, "run the stack of blocks `N` times")
 	flags.StringVar(&f.loraScale, "lora-scale", "peft", "`peft`, or paper: without the factor alpha/r")
 	flags.IntVar(&f.threads, "threads", 0, "processor threads (default all)")
-	flags.BoolVar(&f.fresh, "fresh", false, "replace the results of another run in the output folder")
-	flags.BoolVar(&f.quiet, "quiet", false, "no progress and no summary")
-	flags.BoolVar(&f.json, "json", false, "the summary as one JSON object")
+	f.measureFlags.register(flags)
 }
 
 // check refuses values that no run could use.
 func (f *inputFlags) check() error {
+	if err := cmp.Or(f.outputFlags.check(), f.measureFlags.check()); err != nil {
+		return err
+	}
 	switch {
-	case f.out == "":
-		return usageError{fmt.Errorf("--out is missing")}
 	case len(f.prompts) == 0:
 		return usageError{fmt.Errorf("no prompt: give --prompt TEXT or --prompts FILE")}
 	case f.precision != "f32" && f.precision != "bf16":
@@ -93,6 +89,8 @@ func (f *inputFlags) check() error {
 		return usageError{fmt.Errorf("--repeat-depth %d: want 1 to %d", f.repeatDepth, maxRepeat)}
 	case f.threads < 0:
 		return usageError{fmt.Errorf("--threads %d: want 0 or more", f.threads)}
+	case len(f.sites) == 0:
+		return usageError{fmt.Errorf("--sites is empty: want resid, attn or mlp")}
 	}
 	for _, site := range f.sites {
 		if !slices.Contains(allSites, extract.Site(site)) {

@@ -7,9 +7,36 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 
+	"github.com/spf13/pflag"
+
+	"github.com/layerclust/layerclust/analyze"
 	"github.com/layerclust/layerclust/loader"
+	"github.com/layerclust/layerclust/report"
 )
+
+// outputFlags say where results go and what is told of them.
+type outputFlags struct {
+	out   string
+	fresh bool
+	quiet bool
+	json  bool
+}
+
+func (f *outputFlags) register(flags *pflag.FlagSet) {
+	flags.StringVar(&f.out, "out", "", "output folder")
+	flags.BoolVar(&f.fresh, "fresh", false, "replace the results of another run in the output folder")
+	flags.BoolVar(&f.quiet, "quiet", false, "no progress and no summary")
+	flags.BoolVar(&f.json, "json", false, "the summary as one JSON object")
+}
+
+func (f *outputFlags) check() error {
+	if f.out == "" {
+		return usageError{fmt.Errorf("--out is missing")}
+	}
+	return nil
+}
 
 // outputs are the entries of an output folder that a run writes; run.json is
 // last, because its presence says that the folder is complete.
@@ -19,31 +46,34 @@ var outputs = []string{"states", "figures", "metrics.csv", "nulls.csv", "histogr
 // folder inside it and moved only when all of it is there, so that a run that
 // fails, is interrupted or finds the disk full leaves what was there before.
 type output struct {
-	dir     string
-	partial string // inside dir
+	dir         string
+	partial     string // inside dir
+	made        bool   // dir was not there before
+	fingerprint string
 }
 
 // openOutput makes dir where need be and refuses one that holds the results of
 // another run, unless fresh allows them to be replaced. The same inputs and
 // options, whose fingerprint run.json keeps, may be run again.
 func openOutput(dir string, fresh bool, fingerprint string) (*output, error) {
+	_, err := os.Stat(dir)
+	o := &output{dir: dir, made: errors.Is(err, fs.ErrNotExist), fingerprint: fingerprint}
 	if err := checkFree(dir, fresh, fingerprint); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, loader.InputErrorf("--out: %w", err)
 	}
-	partial, err := os.MkdirTemp(dir, ".partial-")
-	if err != nil {
+	if o.partial, err = os.MkdirTemp(dir, ".partial-"); err != nil {
 		return nil, loader.InputErrorf("--out: %w", err)
 	}
-	return &output{dir: dir, partial: partial}, nil
+	return o, nil
 }
 
 // checkFree looks for results that are not to be replaced.
 func checkFree(dir string, fresh bool, fingerprint string) error {
 	info, err := os.Stat(dir)
-	if errors.Is(err, fs.ErrNotExist) || fresh {
+	if errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
 	if err != nil {
@@ -51,6 +81,9 @@ func checkFree(dir string, fresh bool, fingerprint string) error {
 	}
 	if !info.IsDir() {
 		return loader.InputErrorf("--out %s: it is not a folder", dir)
+	}
+	if fresh {
+		return nil
 	}
 	data, err := os.ReadFile(filepath.Join(dir, "run.json"))
 	if err == nil {
@@ -70,36 +103,88 @@ func checkFree(dir string, fresh bool, fingerprint string) error {
 	return nil
 }
 
+// write puts a result into the folder. The report's own time and the peak
+// memory can only be known after it is drawn, so run.json is written again.
+func (o *output) write(r *analyze.Result, c *clock) error {
+	if err := report.Write(o.partial, r); err != nil {
+		return writeError(o.dir, err)
+	}
+	c.lap(&r.Run.Timings.Report)
+	return o.writeInfo(&r.Run, c)
+}
+
+// writeInfo completes run.json and moves everything into place.
+func (o *output) writeInfo(info *analyze.RunInfo, c *clock) error {
+	c.total(&info.Timings)
+	info.PeakRSSBytes = peakRSS()
+	if err := report.WriteRun(o.partial, *info); err != nil {
+		return writeError(o.dir, err)
+	}
+	return o.commit()
+}
+
 // commit moves what was written into place, and takes away what an earlier run
-// left there and this one did not write.
+// left there and this one did not write. The earlier entries are first moved
+// aside: where a move fails, they come back.
 func (o *output) commit() error {
+	aside := filepath.Join(o.partial, "earlier")
+	if err := os.Mkdir(aside, 0o755); err != nil {
+		return writeError(o.dir, err)
+	}
+	var undo moves
+	for _, name := range slices.Backward(outputs) { // run.json first: without it no folder looks complete
+		if err := undo.move(filepath.Join(o.dir, name), filepath.Join(aside, name)); err != nil {
+			return errors.Join(writeError(o.dir, err), undo.back())
+		}
+	}
 	for _, name := range outputs {
-		from, to := filepath.Join(o.partial, name), filepath.Join(o.dir, name)
-		if err := os.RemoveAll(to); err != nil {
-			return loader.InputErrorf("--out: %w", err)
-		}
-		if _, err := os.Lstat(from); err != nil {
-			continue
-		}
-		if err := os.Rename(from, to); err != nil {
-			return loader.InputErrorf("--out: %w", err)
+		if err := undo.move(filepath.Join(o.partial, name), filepath.Join(o.dir, name)); err != nil {
+			return errors.Join(writeError(o.dir, err), undo.back())
 		}
 	}
 	return nil
 }
 
-// discard removes what was not committed.
-func (o *output) discard() { os.RemoveAll(o.partial) }
+// moves are renames that can be taken back.
+type moves [][2]string
 
-// writeError names the folder when writing into it failed: most often the disk
-// is full.
-func writeError(dir string, err error) error {
-	if err == nil {
+// move renames what is there.
+func (m *moves) move(from, to string) error {
+	if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
 		return nil
 	}
-	var path *fs.PathError
-	if errors.As(err, &path) {
+	if err := os.Rename(from, to); err != nil {
+		return err
+	}
+	*m = append(*m, [2]string{from, to})
+	return nil
+}
+
+func (m moves) back() error {
+	var errs []error
+	for _, move := range slices.Backward(m) {
+		errs = append(errs, os.Rename(move[1], move[0]))
+	}
+	return errors.Join(errs...)
+}
+
+// discard removes what was not committed, and a folder that was made for
+// nothing.
+func (o *output) discard() {
+	os.RemoveAll(o.partial)
+	if o.made {
+		os.Remove(o.dir) // fails where something is in it
+	}
+}
+
+// writeError names the folder when writing into it failed: most often the disk
+// is full. Other errors stay as they are.
+func writeError(dir string, err error) error {
+	if path, ok := errors.AsType[*fs.PathError](err); ok {
 		return loader.InputErrorf("--out %s: %w", dir, path.Err)
 	}
-	return fmt.Errorf("--out %s: %w", dir, err)
+	if link, ok := errors.AsType[*os.LinkError](err); ok {
+		return loader.InputErrorf("--out %s: %w", dir, link.Err)
+	}
+	return err
 }

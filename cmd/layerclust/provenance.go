@@ -57,9 +57,11 @@ func (j *job) runInfo(trace *extract.Trace, f *inputFlags) (analyze.RunInfo, err
 		Schema: report.Schema, Tool: "layerclust " + version, Argv: os.Args,
 		Model: analyze.ModelInfo{Path: absolute(j.in.model.Dir), Type: c.ModelType, Layers: trace.Layers,
 			Hidden: c.HiddenSize, Heads: c.NumHeads, SHA256: j.hashes.model, Config: c.Raw},
-		Prompts: j.in.infos, Sites: j.in.sites, Precision: f.precision, Provider: extract.Provider(),
-		LoRAScale: f.loraScale, RepeatDepth: f.repeatDepth, Timings: j.timings, Warnings: j.in.warnings,
+		Adapters: []analyze.AdapterInfo{}, Prompts: j.in.infos, Sites: j.in.sites, Precision: f.precision, Provider: extract.Provider(),
+		LoRAScale: f.loraScale, RepeatDepth: f.repeatDepth, Timings: j.timings, Warnings: nonNil(j.in.warnings),
+		Fingerprint: j.out.fingerprint,
 	}
+	f.note(&info)
 	for i, a := range j.in.adapters {
 		info.Adapters = append(info.Adapters, adapterInfo(a, trace.Applied[i], j.hashes.adapters[i]))
 	}
@@ -84,8 +86,8 @@ func adapterInfo(a *loader.Adapter, applied extract.Applied, sums map[string]str
 }
 
 // fingerprint is a digest of the inputs and of every option that changes a
-// result.
-func (f *inputFlags) fingerprint(in *inputs, more ...any) string {
+// result. It is taken before the run, which adds massive tokens to the prompts.
+func (f *inputFlags) fingerprint(in *inputs) string {
 	type adapter struct {
 		Name, Path string
 		Scale      float64
@@ -95,15 +97,16 @@ func (f *inputFlags) fingerprint(in *inputs, more ...any) string {
 		Adapters []adapter
 		Prompts  []analyze.PromptInfo
 		Options  []any
-	}{Model: absolute(in.model.Dir)}
+	}{Model: absolute(in.model.Dir), Prompts: in.infos}
 	for _, a := range in.adapters {
 		key.Adapters = append(key.Adapters, adapter{a.Name, absolute(a.Dir), a.Scale})
 	}
-	for _, p := range in.infos {
-		p.Masked = nil // found by the run itself
-		key.Prompts = append(key.Prompts, p)
-	}
-	key.Options = []any{version, in.layers.chosen, in.sites, f.saveStates, f.precision, f.repeatDepth, f.loraScale, more}
+	key.Options = []any{version, f.command, in.layers.chosen, in.sites, f.saveStates, f.precision, f.repeatDepth, f.loraScale, f.mask, f.bootstrap, f.seed}
+	return digest(key)
+}
+
+// digest is the SHA-256 of a value's JSON, in hexadecimal.
+func digest(key any) string {
 	text, err := json.Marshal(key)
 	if err != nil {
 		panic(err) // plain strings and numbers always encode

@@ -6,6 +6,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/layerclust/layerclust/loader"
 	"github.com/layerclust/layerclust/report"
 )
 
@@ -17,7 +18,7 @@ func newReportCommand() *cobra.Command {
 		RunE: func(cmd *cobra.Command, args []string) error {
 			result, err := report.Read(args[0])
 			if err != nil {
-				return err
+				return loader.InputErrorf("%w", err)
 			}
 			if err := report.Render(args[0], result); err != nil {
 				return writeError(args[0], err)

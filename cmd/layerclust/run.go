@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"time"
 
@@ -12,16 +11,8 @@ import (
 	"github.com/layerclust/layerclust/extract"
 )
 
-// runFlags are the flags of run.
-type runFlags struct {
-	inputFlags
-	mask      string
-	bootstrap int
-	seed      int64
-}
-
 func newRunCommand() *cobra.Command {
-	f := &runFlags{}
+	f := &inputFlags{command: "run"}
 	cmd := &cobra.Command{
 		Use:   "run MODEL [--adapter [NAME=]DIR[@SCALE]]... (--prompt TEXT | --prompts FILE)... --out DIR",
 		Short: "Run prompts through a model and adapters, measure how tokens cluster, write a report",
@@ -30,32 +21,13 @@ func newRunCommand() *cobra.Command {
 			return f.run(cmd.Context(), args[0], cmd.InOrStdin(), cmd.OutOrStdout(), cmd.ErrOrStderr())
 		},
 	}
-	f.register(cmd)
-	cmd.Flags().StringVar(&f.mask, "mask", analyze.MaskDefault, "`default` leaves out BOS, special and massive tokens; none keeps every token")
-	cmd.Flags().IntVar(&f.bootstrap, "bootstrap", 1000, "resamples of the prompts behind each interval; 0 for no intervals")
-	cmd.Flags().Int64Var(&f.seed, "seed", 0, "of the resamples")
+	f.register(cmd.Flags())
+	cmd.Flags().BoolVar(&f.saveStates, "save-states", false, "write the states, too")
 	return cmd
 }
 
-func (f *runFlags) check() error {
-	switch {
-	case f.mask != analyze.MaskDefault && f.mask != analyze.MaskNone:
-		return usageError{fmt.Errorf("--mask %s: want default or none", f.mask)}
-	case f.bootstrap < 0 || f.bootstrap > maxBootstrap:
-		return usageError{fmt.Errorf("--bootstrap %d: want 0 to %d", f.bootstrap, maxBootstrap)}
-	}
-	return f.inputFlags.check()
-}
-
-// fingerprint adds the options of the measures to those of the forward pass.
-func (f *runFlags) fingerprint(in *inputs) string {
-	return f.inputFlags.fingerprint(in, f.mask, f.bootstrap, f.seed)
-}
-
-const maxBootstrap = 1_000_000
-
 // run is the main job: open, run the layers, measure, report.
-func (f *runFlags) run(ctx context.Context, modelDir string, stdin io.Reader, stdout, stderr io.Writer) error {
+func (f *inputFlags) run(ctx context.Context, modelDir string, stdin io.Reader, stdout, stderr io.Writer) error {
 	clock := newClock()
 	if err := f.check(); err != nil {
 		return err
@@ -72,8 +44,13 @@ func (f *runFlags) run(ctx context.Context, modelDir string, stdin io.Reader, st
 	defer out.discard()
 	job := startJob(ctx, in, out, newProgress(stderr, f.quiet))
 	defer job.close()
-	if err := job.measure(f.saveStates, in.model.Config.NumLayers*f.repeatDepth); err != nil {
+	if err := job.measure(); err != nil {
 		return err
+	}
+	if f.saveStates {
+		if err := job.saveStates(in.model.Config.NumLayers * f.repeatDepth); err != nil {
+			return err
+		}
 	}
 	clock.lap(&job.timings.Load)
 
@@ -83,31 +60,31 @@ func (f *runFlags) run(ctx context.Context, modelDir string, stdin io.Reader, st
 	}
 	clock.lap(&job.timings.Forward)
 
-	tables, err := job.analyze(ctx, trace, f)
+	result, err := job.result(ctx, trace, f, clock)
 	if err != nil {
 		return err
 	}
-	clock.lap(&job.timings.Analyze)
-
-	result, err := job.result(trace, tables, f)
-	if err != nil {
+	if err := job.commitStates(); err != nil {
 		return err
 	}
-	clock.total(&result.Run.Timings)
-	if err := job.write(result); err != nil {
+	job.progress.step("writing the report")
+	if err := out.write(result, clock); err != nil {
 		return err
 	}
+	job.progress.done()
 	return f.summary(stdout, result)
 }
 
-// extractOptions are the options of the forward pass. Where the last layer is
-// not chosen, the layers after the last chosen one are not run.
+// extractOptions are the options of the forward pass. It goes to the last layer
+// even where that is not chosen, since a token may become massive at any layer
+// and the mask is one for all choices of layers; without the mask it stops at
+// the last chosen one.
 func (f *inputFlags) extractOptions(in *inputs, p *progress) extract.Options {
 	o := extract.Options{RepeatDepth: f.repeatDepth, LastLayer: -1, BF16: f.precision == "bf16", Progress: p.forward}
 	for _, site := range in.sites {
 		o.Sites = append(o.Sites, extract.Site(site))
 	}
-	if last := in.layers.last(); last < len(in.layers.chosen)-1 {
+	if last := in.layers.last(); f.mask == analyze.MaskNone && last < len(in.layers.chosen)-1 {
 		o.LastLayer = last
 	}
 	return o

@@ -11,11 +11,11 @@ import (
 )
 
 // summary says on stdout what was found and where it is.
-func (f *runFlags) summary(w io.Writer, r *analyze.Result) error {
+func (f *outputFlags) summary(w io.Writer, r *analyze.Result) error {
 	page := filepath.Join(f.out, "report.html")
 	if f.json {
 		return writeJSON(w, map[string]any{
-			"out": f.out, "report": page, "findings": report.Headlines(r), "warnings": nonNil(r.Run.Warnings),
+			"out": f.out, "report": page, "findings": nonNil(report.Headlines(r)), "warnings": r.Run.Warnings,
 			"adapters": r.Run.Adapters, "timings": r.Run.Timings, "peak_rss_bytes": r.Run.PeakRSSBytes,
 		})
 	}
@@ -23,7 +23,9 @@ func (f *runFlags) summary(w io.Writer, r *analyze.Result) error {
 		return nil
 	}
 	for _, a := range r.Run.Adapters {
-		fmt.Fprintf(w, "%s: %d modules applied, |ΔW|/|W| %.3g\n", a.Name, a.ModulesApplied, a.RelativeNorm)
+		if a.ModulesApplied > 0 { // unknown where the states are another tool's
+			fmt.Fprintf(w, "%s: %d modules applied, |ΔW|/|W| %.3g\n", a.Name, a.ModulesApplied, a.RelativeNorm)
+		}
 	}
 	for _, line := range report.Headlines(r) {
 		fmt.Fprintf(w, "- %s\n", line)

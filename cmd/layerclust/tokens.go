@@ -40,7 +40,7 @@ func newTokensCommand() *cobra.Command {
 	}
 	cmd.Flags().Var(promptValue{&prompts, false}, "prompt", "a prompt; repeatable")
 	cmd.Flags().Var(promptValue{&prompts, true}, "prompts", "prompts from a .txt or .jsonl file, or -; repeatable")
-	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object; a list of them for several prompts")
+	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object; for several prompts, one that lists theirs as prompts")
 	return cmd
 }
 
@@ -80,7 +80,7 @@ func writeTokens(w io.Writer, list []tokenized, asJSON bool) error {
 		if len(list) == 1 {
 			return writeJSON(w, list[0])
 		}
-		return writeJSON(w, list)
+		return writeJSON(w, map[string]any{"prompts": list})
 	}
 	table := tabwriter.NewWriter(w, 0, 0, 2, ' ', 0)
 	for _, p := range list {

@@ -10,6 +10,7 @@ written.safetensors  what Python's safetensors writes for three small tensors:
 dtypes.safetensors   F16 and BF16 tensors and torch's float32 values of them.
 targets.json         which modules of a 12-layer Llama PEFT puts LoRA on, with
                      which rank and scale, for a list of adapter configurations.
+configs.json         what transformers' LlamaConfig makes of a list of config.json.
 """
 
 import json
@@ -63,6 +64,9 @@ CASES = {
     "no_layers": dict(target_modules=["v_proj"], layers_to_transform=[]),
     "layers_pattern": dict(target_modules=["v_proj"], layers_to_transform=[2], layers_pattern="layers"),
     "layers_patterns": dict(target_modules=["v_proj"], layers_to_transform=[2, 3], layers_pattern=["blocks", "lay.*"]),
+    "layers_pattern_inside_a_name": dict(
+        target_modules=["v_proj", "model.layers.0.mlp.up_proj"], layers_to_transform=[2], layers_pattern="ayers"
+    ),
     "layers_whole_path": dict(target_modules=["model.layers.4.mlp.up_proj", "k_proj"], layers_to_transform=[2]),
     "rank_pattern": dict(
         target_modules=["q_proj", "v_proj"],
@@ -96,6 +100,39 @@ def targets():
     (HERE / "targets.json").write_text(text + "\n")
 
 
+CONFIGS = {
+    "empty": dict(),
+    "theta of version 4": dict(rope_theta=5e5, rope_scaling=None),
+    "linear by type": dict(rope_theta=5e5, rope_scaling={"type": "linear", "factor": 4.0}),
+    "linear by rope_type": dict(rope_scaling={"rope_type": "linear", "factor": 2}),
+    "flat parameters of version 5": dict(rope_parameters={"rope_type": "linear", "factor": 4.0, "rope_theta": 1e6}),
+    "theta beside the parameters": dict(rope_theta=1e6, rope_parameters={"rope_type": "default"}),
+    "heads": dict(hidden_size=96, num_attention_heads=6, num_key_value_heads=2, head_dim=None),
+    "wide heads": dict(hidden_size=96, num_attention_heads=6, head_dim=32),
+    "no BOS": dict(bos_token_id=None, tie_word_embeddings=True, attention_bias=True, rms_norm_eps=1e-5),
+}
+
+
+def configs():
+    cases = []
+    for name, fields in CONFIGS.items():
+        document = {"model_type": "llama", **fields}
+        c = LlamaConfig.from_dict(json.loads(json.dumps(document)))
+        rope = c.rope_parameters
+        want = {
+            "HiddenSize": c.hidden_size, "IntermediateSize": c.intermediate_size, "NumLayers": c.num_hidden_layers,
+            "NumHeads": c.num_attention_heads, "NumKVHeads": c.num_key_value_heads, "HeadDim": c.head_dim,
+            "VocabSize": c.vocab_size, "MaxPositions": c.max_position_embeddings, "RMSNormEps": c.rms_norm_eps,
+            "TieEmbeddings": c.tie_word_embeddings, "AttentionBias": c.attention_bias, "MLPBias": c.mlp_bias,
+            "Activation": c.hidden_act, "BOS": None if c.bos_token_id is None else [c.bos_token_id],
+            "Rope": {"Theta": rope["rope_theta"], "Type": rope["rope_type"], "Factor": rope.get("factor", 1)},
+        }
+        cases.append({"name": name, "config": document, "want": want})
+    text = json.dumps({"made_by": "make_goldens.py", "transformers": transformers.__version__, "cases": cases}, indent=1)
+    (HERE / "configs.json").write_text(text + "\n")
+
+
 written()
 dtypes()
 targets()
+configs()

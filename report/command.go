@@ -1,0 +1,53 @@
+package report
+
+import (
+	"fmt"
+	"strings"
+)
+
+// command is the run's command line on one line, quoted for a POSIX shell, so
+// that it can be copied and run again.
+func command(t *table) string {
+	quoted := make([]string, len(t.Run.Argv))
+	for i, a := range t.Run.Argv {
+		quoted[i] = shellQuote(a)
+	}
+	return strings.Join(quoted, " ")
+}
+
+// shellQuote quotes one word where it needs it: in single quotes, or, with
+// control characters, in the $'...' that POSIX has taken from ksh.
+func shellQuote(s string) string {
+	control := func(c rune) bool { return c < 0x20 || c == 0x7f }
+	plain := func(c rune) bool {
+		return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("-_./=@,:+%", c)
+	}
+	switch {
+	case strings.ContainsFunc(s, control):
+		return "$'" + escapeControls(s) + "'"
+	case s == "" || strings.ContainsFunc(s, func(c rune) bool { return !plain(c) }):
+		return "'" + strings.ReplaceAll(s, "'", `'\''`) + "'"
+	}
+	return s
+}
+
+// escapeControls writes s as it stands within $'...'.
+func escapeControls(s string) string {
+	var b strings.Builder
+	for _, c := range []byte(s) {
+		switch {
+		case c == '\n':
+			b.WriteString(`\n`)
+		case c == '\t':
+			b.WriteString(`\t`)
+		case c == '\\' || c == '\'':
+			b.WriteByte('\\')
+			b.WriteByte(c)
+		case c < 0x20 || c == 0x7f:
+			fmt.Fprintf(&b, `\%03o`, c)
+		default:
+			b.WriteByte(c)
+		}
+	}
+	return b.String()
+}
