@@ -10,7 +10,7 @@ import (
 
 // chunkBytes bounds the part of the head's matrix held at a time; the whole of
 // Llama-2's is 524 MB in float32.
-const chunkBytes = 32 << 20
+const chunkBytes = 8 << 20
 
 // head applies the final norm, emits layer L, and gives the mean next-token
 // loss (variants, prompts).
@@ -33,7 +33,7 @@ func (r *run) finalNorm() (*tensors.Tensor, error) {
 	if err != nil {
 		return nil, err
 	}
-	return norm, withFlat(norm, func(dst []float32) error {
+	return norm, writing(norm, func(dst []float32) error {
 		if err := r.model.Weights.ReadFloat32(loader.NormTensor, dst); err != nil {
 			return err
 		}
@@ -135,32 +135,27 @@ func (r *run) lossChunk(lo, hi int, tallies [][]*tally) error {
 		return err
 	}
 	defer free([]*tensors.Tensor{w})
-	if err := withFlat(w, func(dst []float32) error { return r.readHead(lo, hi, dst) }); err != nil {
+	if err := writing(w, func(dst []float32) error { return r.readHead(lo, hi, dst) }); err != nil {
 		return err
 	}
-	for p, prompt := range r.prompts {
-		if len(prompt.IDs) < 2 {
-			continue
-		}
-		for v, x := range r.resid[p] {
-			if v > 0 && !r.changed[v] {
-				continue
-			}
-			if err := r.ctx.Err(); err != nil {
-				return err
-			}
-			out, err := r.engine.loss.Call(x, w, r.targets(prompt, lo))
-			if err != nil {
-				return err
-			}
-			err = tallies[p][v].add(out)
-			free(out)
-			if err != nil {
-				return err
-			}
+	var tasks []task
+	for _, t := range r.tasks() {
+		if len(r.prompts[t.prompt].IDs) > 1 {
+			tasks = append(tasks, t)
 		}
 	}
-	return nil
+	return inOrder(len(tasks), r.workers,
+		func(i int) ([]*tensors.Tensor, error) {
+			t := tasks[i]
+			if err := r.ctx.Err(); err != nil {
+				return nil, err
+			}
+			return r.engine.loss.Call(r.resid[t.prompt][t.variant], w, r.targets(r.prompts[t.prompt], lo))
+		},
+		func(i int, out []*tensors.Tensor) error {
+			defer free(out)
+			return tallies[tasks[i].prompt][tasks[i].variant].add(out)
+		}, free)
 }
 
 // readHead reads the rows [lo, hi) of the head's matrix into dst (hi-lo, D).
@@ -194,7 +189,7 @@ func (r *run) targets(p Prompt, lo int) [][]int32 {
 func (t *tally) add(chunk []*tensors.Tensor) error {
 	var largest, sum, target []float32 // (T), the last entry without a target
 	for i, dst := range []*[]float32{&largest, &sum, &target} {
-		if err := withFlat(chunk[i], func(flat []float32) error { *dst = append([]float32(nil), flat...); return nil }); err != nil {
+		if err := reading(chunk[i], func(flat []float32) error { *dst = append([]float32(nil), flat...); return nil }); err != nil {
 			return err
 		}
 	}

@@ -65,7 +65,7 @@ func (e *engine) updates(a *loader.Adapter, m *loader.Model, layer int, w *slots
 			continue
 		}
 		var change change
-		if err := withFlat(w.projections[i].weight.tensor, func(weight []float32) error {
+		if err := reading(w.projections[i].weight.tensor, func(weight []float32) error {
 			change = changeOf(lora, a.Scale, weight)
 			return nil
 		}); err != nil {
