@@ -1,7 +1,8 @@
 // Package loader turns what is on disk into typed, validated values that are
 // read lazily: a Hugging Face model folder (Open), a PEFT adapter folder
 // (OpenAdapter) and single safetensors files (OpenSafetensors,
-// CreateSafetensors).
+// CreateSafetensors). Prompts come through ReadPrompts, OpenTokenizer and, for
+// conversations, OpenChat.
 //
 // A study of what an adapter does to a model is worth nothing when a part of
 // the adapter was dropped on the way, or when a field of the configuration

@@ -9,8 +9,10 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 )
 
@@ -20,20 +22,26 @@ const (
 	maxPromptLine = 64 << 20
 )
 
-// PromptText is a prompt as its file has it: a text, or the token ids.
+// PromptText is a prompt as its file has it: a text, a conversation, or the token ids.
 type PromptText struct {
-	ID    string // "" for none
-	Text  string
-	IDs   []int32 // nil where Text counts
-	Group string
-	Label string
-	Mask  []int // token positions to leave out
+	ID       string // "" for none
+	Text     string
+	Messages []Message // nil where Text or IDs count
+	IDs      []int32   // nil where Text or Messages count
+	Group    string
+	Label    string
+	Mask     []int // token positions to leave out
+}
+
+// PromptOptions say what prompts may be.
+type PromptOptions struct {
+	Chat bool // a line may hold "messages", a conversation
 }
 
 // ReadPrompts reads a .txt file (the whole file is one prompt), a .jsonl file
 // (one prompt a line), or, for the path "-", stdin: JSON lines where its first
 // character is "{", else one text. Errors name the file and line.
-func ReadPrompts(path string, stdin io.Reader) ([]PromptText, error) {
+func ReadPrompts(path string, stdin io.Reader, o PromptOptions) ([]PromptText, error) {
 	switch ext := strings.ToLower(filepath.Ext(path)); {
 	case path == "-":
 		data, err := readAllBounded("standard input", stdin)
@@ -41,7 +49,7 @@ func ReadPrompts(path string, stdin io.Reader) ([]PromptText, error) {
 			return nil, err
 		}
 		if bytes.HasPrefix(bytes.TrimSpace(data), []byte("{")) {
-			return parsePromptLines("standard input", bytes.NewReader(data))
+			return parsePromptLines("standard input", bytes.NewReader(data), o)
 		}
 		return onePrompt("standard input", data)
 	case ext == ".txt":
@@ -61,7 +69,7 @@ func ReadPrompts(path string, stdin io.Reader) ([]PromptText, error) {
 			return nil, inputErrorf("%w", err)
 		}
 		defer f.Close()
-		return parsePromptLines(path, f)
+		return parsePromptLines(path, f, o)
 	default:
 		return nil, inputErrorf("%s: prompts come as .txt (one prompt) or .jsonl (one a line), not %q", path, ext)
 	}
@@ -87,16 +95,16 @@ func onePrompt(name string, data []byte) ([]PromptText, error) {
 
 // promptLine is a line of a .jsonl file.
 type promptLine struct {
-	ID       string           `json:"id"`
-	Text     *string          `json:"text"`
-	IDs      *[]int32         `json:"input_ids"`
-	Group    string           `json:"group"`
-	Label    string           `json:"label"`
-	Mask     []int            `json:"mask"`
-	Messages *json.RawMessage `json:"messages"`
+	ID       string                         `json:"id"`
+	Text     *string                        `json:"text"`
+	IDs      *[]int32                       `json:"input_ids"`
+	Group    string                         `json:"group"`
+	Label    string                         `json:"label"`
+	Mask     []int                          `json:"mask"`
+	Messages *[]map[string]*json.RawMessage `json:"messages"`
 }
 
-func parsePromptLines(name string, r io.Reader) ([]PromptText, error) {
+func parsePromptLines(name string, r io.Reader, o PromptOptions) ([]PromptText, error) {
 	var prompts []PromptText
 	lines := bufio.NewScanner(r)
 	lines.Buffer(make([]byte, 1<<16), maxPromptLine)
@@ -104,7 +112,7 @@ func parsePromptLines(name string, r io.Reader) ([]PromptText, error) {
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}
-		p, err := parsePrompt(lines.Bytes())
+		p, err := parsePrompt(lines.Bytes(), o)
 		if err != nil {
 			return nil, inputErrorf("%s: line %d: %w", name, n, err)
 		}
@@ -122,29 +130,61 @@ func parsePromptLines(name string, r io.Reader) ([]PromptText, error) {
 	return prompts, nil
 }
 
-func parsePrompt(line []byte) (PromptText, error) {
+func parsePrompt(line []byte, o PromptOptions) (PromptText, error) {
 	var l promptLine
 	if err := json.Unmarshal(line, &l); err != nil {
 		return PromptText{}, jsonFault(err)
 	}
 	p := PromptText{ID: l.ID, Group: l.Group, Label: l.Label, Mask: l.Mask}
+	var err error
 	switch {
-	case l.Messages != nil:
-		return p, errors.New("messages: chat templates are not supported; give the text with the template applied")
+	case l.Messages != nil && !o.Chat:
+		err = errors.New("messages: a conversation needs the model's chat template, which --chat applies")
 	case l.Text != nil && l.IDs != nil:
-		return p, errors.New("both text and input_ids are given")
+		err = errors.New("both text and input_ids are given")
+	case l.Messages != nil && (l.Text != nil || l.IDs != nil):
+		err = errors.New("messages are given, and text or input_ids as well")
+	case l.Messages != nil:
+		p.Messages, err = parseMessages(*l.Messages)
 	case l.Text == nil && l.IDs == nil:
-		return p, errors.New("neither text nor input_ids is given")
+		err = errors.New("neither text nor input_ids is given")
 	case l.IDs != nil && len(*l.IDs) == 0:
-		return p, errors.New("input_ids is empty")
+		err = errors.New("input_ids is empty")
 	case l.Text != nil && *l.Text == "":
-		return p, errors.New("text is empty")
+		err = errors.New("text is empty")
 	case l.IDs != nil:
 		p.IDs = *l.IDs
 	default:
 		p.Text = *l.Text
 	}
-	return p, nil
+	return p, err
+}
+
+// parseMessages reads a conversation: objects of a role and a content. What a
+// template may make of any other member is not known, so none is passed over.
+func parseMessages(raw []map[string]*json.RawMessage) ([]Message, error) {
+	if len(raw) == 0 {
+		return nil, errors.New("messages is empty")
+	}
+	messages := make([]Message, len(raw))
+	for i, members := range raw {
+		fields := map[string]*string{"role": &messages[i].Role, "content": &messages[i].Content}
+		for _, name := range slices.Sorted(maps.Keys(members)) {
+			if _, ok := fields[name]; !ok && members[name] != nil { // null says nothing
+				return nil, fmt.Errorf("messages[%d]: the member %s is not supported", i, shownKey(name))
+			}
+		}
+		for _, name := range []string{"role", "content"} {
+			value := members[name]
+			if value == nil {
+				return nil, fmt.Errorf("messages[%d]: there is no %s", i, name)
+			}
+			if json.Unmarshal(*value, fields[name]) != nil {
+				return nil, fmt.Errorf("messages[%d]: %s is not a text", i, name)
+			}
+		}
+	}
+	return messages, nil
 }
 
 // NamePrompts gives prompts without an id the ids prompt-0, prompt-1 ... by

@@ -26,12 +26,18 @@ type Encoding struct {
 type Tokenizer interface {
 	// Encode adds the special tokens of the tokenizer's template, and cuts nothing.
 	Encode(text string) (Encoding, error)
+	// EncodePlain adds none: a chat template writes them into the text, where they
+	// become their ids.
+	EncodePlain(text string) (Encoding, error)
 	// Decode is the text of ids, special tokens included.
 	Decode(ids []int32) (string, error)
 	// Special says whether id is one of the tokenizer's special tokens.
 	Special(id int32) bool
 	// Token is the vocabulary's string of id, or "" if there is none.
 	Token(id int32) string
+	// Bytes is what id adds to a text: a leading space included, of a character
+	// that several tokens share only its part.
+	Bytes(id int32) string
 	// Warning is what a user should know of how text is split, or "".
 	Warning() string
 	Close() error
@@ -90,6 +96,8 @@ type hfTokenizer struct {
 	tokenizer *tokenizers.Tokenizer
 	special   map[int32]bool
 	tokens    map[int32]string
+	added     map[int32]bool // tokens whose string is their text
+	byteLevel bool
 	warning   string
 }
 
@@ -111,9 +119,11 @@ func (t *hfTokenizer) parse(data []byte, config tokenizerConfig) ([]byte, error)
 			return nil, fmt.Errorf("added_tokens: %w", jsonFault(err))
 		}
 	}
-	t.tokens, t.special = vocabulary(file["model"]), map[int32]bool{}
+	t.tokens, t.special, t.added = vocabulary(file["model"]), map[int32]bool{}, map[int32]bool{}
+	t.byteLevel = strings.Contains(string(file["decoder"]), `"ByteLevel"`)
 	for _, a := range added {
 		t.tokens[a.ID] = a.Content
+		t.added[a.ID] = true
 		t.special[a.ID] = a.Special
 	}
 	set(file, "truncation", nil)
@@ -162,14 +172,17 @@ func vocabulary(model json.RawMessage) map[int32]string {
 	return tokens
 }
 
-func (t *hfTokenizer) Encode(text string) (Encoding, error) {
+func (t *hfTokenizer) Encode(text string) (Encoding, error)      { return t.encode(text, true) }
+func (t *hfTokenizer) EncodePlain(text string) (Encoding, error) { return t.encode(text, false) }
+
+func (t *hfTokenizer) encode(text string, addSpecial bool) (Encoding, error) {
 	if i := strings.IndexByte(text, 0); i >= 0 { // a C string would end here, silently
 		return Encoding{}, inputErrorf("the text holds a NUL byte at offset %d", i)
 	}
 	if !utf8.ValidString(text) {
 		return Encoding{}, inputErrorf("the text is not UTF-8")
 	}
-	ids, _, err := t.tokenizer.EncodeErr(text, true)
+	ids, _, err := t.tokenizer.EncodeErr(text, addSpecial)
 	if err != nil {
 		return Encoding{}, fmt.Errorf("%s: %w", t.path, err)
 	}

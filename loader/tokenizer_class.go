@@ -29,11 +29,14 @@ type tokenizerConfig struct {
 	EOS            json.RawMessage `json:"eos_token"`
 }
 
+// tokenizerConfigFile is what transformers writes beside tokenizer.json.
+const tokenizerConfigFile = "tokenizer_config.json"
+
 // readTokenizerConfig reads dir/tokenizer_config.json; a folder without one has
 // the zero configuration.
 func readTokenizerConfig(dir string) (tokenizerConfig, error) {
 	var c tokenizerConfig
-	path := filepath.Join(dir, "tokenizer_config.json")
+	path := filepath.Join(dir, tokenizerConfigFile)
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return c, nil
 	}

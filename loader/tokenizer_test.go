@@ -134,7 +134,7 @@ func TestReadPrompts(t *testing.T) {
 	for _, c := range []struct{ name, path, stdin string }{
 		{"txt", write("p.txt", text), ""}, {"stdin text", "-", text},
 	} {
-		got, err := loader.ReadPrompts(c.path, strings.NewReader(c.stdin))
+		got, err := loader.ReadPrompts(c.path, strings.NewReader(c.stdin), loader.PromptOptions{})
 		if err != nil || len(got) != 1 || got[0].Text != text {
 			t.Errorf("%s: %+v, %v", c.name, got, err)
 		}
@@ -142,12 +142,41 @@ func TestReadPrompts(t *testing.T) {
 	for _, c := range []struct{ name, path, stdin string }{
 		{"jsonl", write("p.jsonl", lines), ""}, {"stdin jsonl", "-", lines},
 	} {
-		got, err := loader.ReadPrompts(c.path, strings.NewReader(c.stdin))
+		got, err := loader.ReadPrompts(c.path, strings.NewReader(c.stdin), loader.PromptOptions{})
 		if err != nil || len(got) != 2 || got[0].ID != "a" || got[0].Mask[0] != 0 || !slices.Equal(got[1].IDs, []int32{1, 2}) {
 			t.Errorf("%s: %+v, %v", c.name, got, err)
 		}
 		if err := loader.NamePrompts(got); err != nil || got[1].ID != "prompt-1" {
 			t.Errorf("%s: %+v, %v", c.name, got, err)
+		}
+	}
+}
+
+// TestReadConversations holds lines of messages, which only PromptOptions.Chat lets in.
+func TestReadConversations(t *testing.T) {
+	line := `{"id":"a","messages":[{"role":"system","content":""},{"content":"hi","role":"user","tool_calls":null}]}`
+	got, err := loader.ReadPrompts("-", strings.NewReader(line), loader.PromptOptions{Chat: true})
+	want := []loader.Message{{Role: "system"}, {Role: "user", Content: "hi"}}
+	if err != nil || len(got) != 1 || !slices.Equal(got[0].Messages, want) {
+		t.Errorf("%+v, %v", got, err)
+	}
+	if _, err := loader.ReadPrompts("-", strings.NewReader(line), loader.PromptOptions{}); err == nil || !strings.Contains(err.Error(), "--chat") {
+		t.Errorf("without Chat: %v", err)
+	}
+	for content, want := range map[string]string{
+		`{"messages":[]}`:                                              "messages is empty",
+		`{"messages":{}}`:                                              "line 1: is not valid JSON",
+		`{"messages":[null]}`:                                          "messages[0]: there is no role",
+		`{"messages":[{"role":"user"}]}`:                               "messages[0]: there is no content",
+		`{"messages":[{"role":"user","content":["a"]}]}`:               "messages[0]: content is not a text",
+		`{"messages":[{"role":1,"content":"a"}]}`:                      "messages[0]: role is not a text",
+		`{"messages":[{"role":"user","content":"a","name":"b"}]}`:      "messages[0]: the member name is not supported",
+		`{"messages":[{"role":"user","content":"a"}],"text":"a"}`:      "messages are given, and text or input_ids as well",
+		`{"messages":[{"role":"user","content":"a"}],"input_ids":[1]}`: "messages are given, and text or input_ids as well",
+	} {
+		_, err := loader.ReadPrompts("-", strings.NewReader(content), loader.PromptOptions{Chat: true})
+		if !errors.Is(err, loader.ErrInput) || !strings.Contains(err.Error(), want) {
+			t.Errorf("%s: %v; want %q", content, err, want)
 		}
 	}
 }
@@ -162,12 +191,12 @@ func TestReadPromptsRefusals(t *testing.T) {
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
 			t.Fatal(err)
 		}
-		if _, err := loader.ReadPrompts(path, nil); err == nil || !errors.Is(err, loader.ErrInput) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
+		if _, err := loader.ReadPrompts(path, nil, loader.PromptOptions{}); err == nil || !errors.Is(err, loader.ErrInput) || !strings.Contains(err.Error(), want) || !strings.Contains(err.Error(), path) {
 			t.Errorf("%q: %v", content, err)
 		}
 	}
 	for _, path := range []string{"p.md", filepath.Join(t.TempDir(), "none.txt")} {
-		if _, err := loader.ReadPrompts(path, nil); !errors.Is(err, loader.ErrInput) {
+		if _, err := loader.ReadPrompts(path, nil, loader.PromptOptions{}); !errors.Is(err, loader.ErrInput) {
 			t.Errorf("%s: %v", path, err)
 		}
 	}

@@ -20,9 +20,11 @@ import (
 type inputFlags struct {
 	outputFlags
 	measureFlags
+	chatFlags
 	command     string // run or extract
 	adapters    []string
 	prompts     []promptArg
+	maskWords   string // a file of words
 	layers      string
 	sites       []string
 	saveStates  bool
@@ -63,6 +65,8 @@ func (f *inputFlags) register(flags *pflag.FlagSet) {
 	flags.StringArrayVar(&f.adapters, "adapter", nil, "`[NAME=]DIR[@SCALE]` of a PEFT adapter, or of a folder of checkpoint-N folders; repeatable")
 	flags.Var(promptValue{&f.prompts, false}, "prompt", "a prompt; repeatable")
 	flags.Var(promptValue{&f.prompts, true}, "prompts", "prompts from a .txt (one) or .jsonl file, or - for standard input; repeatable")
+	f.chatFlags.register(flags)
+	flags.StringVar(&f.maskWords, "mask-words", "", "`FILE` of words, one a line, whose tokens the default mask leaves out, too")
 	f.outputFlags.register(flags)
 	flags.StringVar(&f.layers, "layers", "", "hidden_states indices, as `0-5,12,-1` (default all)")
 	flags.StringSliceVar(&f.sites, "sites", []string{"resid"}, "where states are taken: `resid,attn,mlp`")
@@ -75,7 +79,7 @@ func (f *inputFlags) register(flags *pflag.FlagSet) {
 
 // check refuses values that no run could use.
 func (f *inputFlags) check() error {
-	if err := cmp.Or(f.outputFlags.check(), f.measureFlags.check()); err != nil {
+	if err := cmp.Or(f.outputFlags.check(), f.measureFlags.check(), f.chatFlags.check()); err != nil {
 		return err
 	}
 	switch {
@@ -111,6 +115,7 @@ var allSites = []extract.Site{extract.Resid, extract.Attn, extract.MLP}
 type inputs struct {
 	model     *loader.Model
 	tokenizer loader.Tokenizer // nil where the folder has none and every prompt came as ids
+	chat      *loader.Chat     // nil without --chat
 	adapters  []*loader.Adapter
 	prompts   []extract.Prompt
 	infos     []analyze.PromptInfo // one for each prompt, with the user's mask
@@ -129,7 +134,7 @@ func (f *inputFlags) open(modelDir string, stdin io.Reader) (*inputs, error) {
 	if err := in.openAdapters(f.adapters, f.loraScale == "paper"); err != nil {
 		return nil, err
 	}
-	if err := in.openPrompts(f.prompts, stdin); err != nil {
+	if err := in.openPrompts(f, stdin); err != nil {
 		return nil, err
 	}
 	for _, site := range allSites {
@@ -173,9 +178,12 @@ func (in *inputs) warn(format string, args ...any) {
 	in.warnings = append(in.warnings, fmt.Sprintf(format, args...))
 }
 
-func (in *inputs) openPrompts(args []promptArg, stdin io.Reader) error {
-	texts, err := readPrompts(args, stdin)
+func (in *inputs) openPrompts(f *inputFlags, stdin io.Reader) error {
+	texts, err := readPrompts(f.prompts, stdin, loader.PromptOptions{Chat: f.chat})
 	if err != nil {
+		return err
+	}
+	if in.chat, err = f.chatFlags.open(in.model.Dir); err != nil {
 		return err
 	}
 	if in.tokenizer, err = tokenizerFor(in.model.Dir, texts); err != nil {
@@ -184,20 +192,24 @@ func (in *inputs) openPrompts(args []promptArg, stdin io.Reader) error {
 	if in.tokenizer != nil && in.tokenizer.Warning() != "" {
 		in.warn("%s", in.tokenizer.Warning())
 	}
-	ids := make([]string, len(texts))
+	names := make([]string, len(texts))
 	for i, p := range texts {
-		ids[i] = p.ID
+		names[i] = p.ID
 	}
-	for i, file := range loader.FileNames(ids) {
-		if err := in.addPrompt(texts[i], file); err != nil {
+	for i, file := range loader.FileNames(names) {
+		ids, err := f.encode(texts[i], in.tokenizer, in.chat)
+		if err == nil {
+			err = in.addPrompt(texts[i], ids, file)
+		}
+		if err != nil {
 			return loader.InputErrorf("prompt %q: %w", texts[i].ID, err)
 		}
 	}
-	return nil
+	return in.maskWords(f.maskWords)
 }
 
 // readPrompts gathers the prompts of the command line, named.
-func readPrompts(args []promptArg, stdin io.Reader) ([]loader.PromptText, error) {
+func readPrompts(args []promptArg, stdin io.Reader, o loader.PromptOptions) ([]loader.PromptText, error) {
 	var all []loader.PromptText
 	for _, arg := range args {
 		if !arg.file {
@@ -207,7 +219,7 @@ func readPrompts(args []promptArg, stdin io.Reader) ([]loader.PromptText, error)
 			all = append(all, loader.PromptText{Text: arg.value})
 			continue
 		}
-		p, err := loader.ReadPrompts(arg.value, stdin)
+		p, err := loader.ReadPrompts(arg.value, stdin, o)
 		if err != nil {
 			return nil, err
 		}
@@ -229,18 +241,10 @@ func tokenizerFor(dir string, prompts []loader.PromptText) (loader.Tokenizer, er
 	return nil, nil
 }
 
-// addPrompt turns one prompt to ids, and notes its tokens and the positions
-// that the default mask leaves out whatever the states are.
-func (in *inputs) addPrompt(p loader.PromptText, file string) error {
+// addPrompt notes the tokens of one prompt and the positions that the default
+// mask leaves out whatever the states are.
+func (in *inputs) addPrompt(p loader.PromptText, ids []int32, file string) error {
 	info := analyze.PromptInfo{ID: p.ID, File: file, Group: p.Group, Label: p.Label}
-	ids := p.IDs
-	if ids == nil {
-		e, err := in.tokenizer.Encode(p.Text)
-		if err != nil {
-			return err
-		}
-		ids = e.IDs
-	}
 	config := in.model.Config
 	for i, id := range ids {
 		info.Tokens = append(info.Tokens, int(id))
@@ -318,6 +322,9 @@ func (in *inputs) modelFiles() []string {
 	files := append([]string{"config.json"}, in.model.Weights.Files()...)
 	if in.tokenizer != nil {
 		files = append(files, "tokenizer.json")
+	}
+	if in.chat != nil {
+		files = append(files, in.chat.File)
 	}
 	return files
 }

@@ -22,6 +22,7 @@ type tokenized struct {
 
 func newTokensCommand() *cobra.Command {
 	var prompts []promptArg
+	var chat chatFlags
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "tokens MODEL (--prompt TEXT | --prompts FILE)...",
@@ -31,7 +32,10 @@ func newTokensCommand() *cobra.Command {
 			if len(prompts) == 0 {
 				return usageError{fmt.Errorf("no prompt: give --prompt TEXT or --prompts FILE")}
 			}
-			list, err := tokenizePrompts(args[0], prompts, cmd.InOrStdin())
+			if err := chat.check(); err != nil {
+				return err
+			}
+			list, err := tokenizePrompts(args[0], prompts, &chat, cmd.InOrStdin())
 			if err != nil {
 				return err
 			}
@@ -40,30 +44,31 @@ func newTokensCommand() *cobra.Command {
 	}
 	cmd.Flags().Var(promptValue{&prompts, false}, "prompt", "a prompt; repeatable")
 	cmd.Flags().Var(promptValue{&prompts, true}, "prompts", "prompts from a .txt or .jsonl file, or -; repeatable")
+	chat.register(cmd.Flags())
 	cmd.Flags().BoolVar(&asJSON, "json", false, "one JSON object; for several prompts, one that lists theirs as prompts")
 	return cmd
 }
 
 // tokenizePrompts needs only the tokenizer of a model's folder.
-func tokenizePrompts(dir string, args []promptArg, stdin io.Reader) ([]tokenized, error) {
+func tokenizePrompts(dir string, args []promptArg, f *chatFlags, stdin io.Reader) ([]tokenized, error) {
 	t, err := loader.OpenTokenizer(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer t.Close()
-	texts, err := readPrompts(args, stdin)
+	chat, err := f.open(dir)
+	if err != nil {
+		return nil, err
+	}
+	texts, err := readPrompts(args, stdin, loader.PromptOptions{Chat: f.chat})
 	if err != nil {
 		return nil, err
 	}
 	list := make([]tokenized, len(texts))
 	for i, p := range texts {
-		ids := p.IDs
-		if ids == nil {
-			e, err := t.Encode(p.Text)
-			if err != nil {
-				return nil, loader.InputErrorf("prompt %q: %w", p.ID, err)
-			}
-			ids = e.IDs
+		ids, err := f.encode(p, t, chat)
+		if err != nil {
+			return nil, loader.InputErrorf("prompt %q: %w", p.ID, err)
 		}
 		list[i] = tokenized{ID: p.ID, IDs: ids}
 		for _, id := range ids {
