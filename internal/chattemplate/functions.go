@@ -88,7 +88,10 @@ func (m *meter) numbers(args []jinja.Value, _ map[string]jinja.Value) (jinja.Val
 }
 
 // replace is the filter and the method.
-func (m *meter) replace(args []jinja.Value, _ map[string]jinja.Value) (jinja.Value, error) {
+func (m *meter) replace(args []jinja.Value, kwargs map[string]jinja.Value) (jinja.Value, error) {
+	if n, ok := kwargs["count"]; ok {
+		args = append(args, n)
+	}
 	if len(args) < 3 || !args[1].IsString() || !args[2].IsString() {
 		return jinja.None(), errors.New("replace has two texts")
 	}

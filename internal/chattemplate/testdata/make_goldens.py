@@ -50,6 +50,7 @@ m.content|length > 3 and m.role != 'x' or false
 m.content|replace('l', 'L')
 m.content|replace('', '-')
 m.content|replace('l', 'LL', 1)
+m.content|replace('l', 'LL', count=1)
 m.content.replace('a', 'b').strip()
 m.content.strip()
 m.content.rstrip('!')
