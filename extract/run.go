@@ -30,12 +30,13 @@ func Run(ctx context.Context, m *loader.Model, adapters []*loader.Adapter, promp
 			return nil, fmt.Errorf("layer %d: %w", b, err)
 		}
 	}
-	trace := &Trace{Layers: r.layers, Applied: r.applied()}
+	trace := &Trace{Layers: r.layers}
 	if r.depth == r.layers {
 		if trace.Loss, err = r.head(); err != nil {
 			return nil, fmt.Errorf("after the last layer: %w", err)
 		}
 	}
+	trace.Applied = r.applied()
 	return trace, nil
 }
 
@@ -43,7 +44,7 @@ func Run(ctx context.Context, m *loader.Model, adapters []*loader.Adapter, promp
 type run struct {
 	ctx      context.Context
 	model    *loader.Model
-	adapters []*loader.Adapter
+	variants []*variant // the base first
 	prompts  []Prompt
 	opts     Options
 	sink     Sink
@@ -51,9 +52,7 @@ type run struct {
 	weights  *slots
 	layers   int                 // blocks in all, repeats counted
 	depth    int                 // blocks to run
-	resid    [][]*tensors.Tensor // (prompts, variants) each (T, D); an adapter that changed nothing yet has the base's tensor itself
-	changed  []bool              // (variants) whether its states may differ from the base's
-	norms    []changeNorms       // (adapters)
+	resid    [][]*tensors.Tensor // (prompts, variants) each (T, D); a variant that is still the base has the base's tensor itself
 	progress Progress
 }
 
@@ -63,9 +62,12 @@ func newRun(ctx context.Context, m *loader.Model, adapters []*loader.Adapter, pr
 	if opts.LastLayer >= 0 && opts.LastLayer < layers {
 		depth = opts.LastLayer
 	}
+	variants := newVariants(m, adapters)
 	for _, p := range prompts {
-		if err := checkIDs(p, m.Config.VocabSize); err != nil {
-			return nil, err
+		for _, v := range variants {
+			if err := checkIDs(p, v); err != nil {
+				return nil, err
+			}
 		}
 	}
 	e, err := newEngine(m.Config, opts)
@@ -76,21 +78,21 @@ func newRun(ctx context.Context, m *loader.Model, adapters []*loader.Adapter, pr
 	if err != nil {
 		return nil, err
 	}
-	r := &run{ctx: ctx, model: m, adapters: adapters, prompts: prompts, opts: opts, sink: sink,
-		engine: e, weights: w, layers: layers, depth: depth,
-		resid: make([][]*tensors.Tensor, len(prompts)), changed: make([]bool, 1+len(adapters)), norms: make([]changeNorms, len(adapters))}
+	r := &run{ctx: ctx, model: m, variants: variants, prompts: prompts, opts: opts, sink: sink,
+		engine: e, weights: w, layers: layers, depth: depth, resid: make([][]*tensors.Tensor, len(prompts))}
 	r.progress = Progress{Layers: depth, Total: r.tokens() * int64(depth)}
 	return r, nil
 }
 
-// checkIDs refuses an empty prompt and ids that the embedding does not have.
-func checkIDs(p Prompt, vocab int) error {
+// checkIDs refuses an empty prompt and ids that a variant's embedding does not
+// have.
+func checkIDs(p Prompt, v *variant) error {
 	if len(p.IDs) == 0 {
 		return loader.InputErrorf("prompt %q is empty", p.ID)
 	}
 	for i, id := range p.IDs {
-		if id < 0 || int(id) >= vocab {
-			return loader.InputErrorf("prompt %q: token %d has id %d, outside the vocabulary of %d", p.ID, i, id, vocab)
+		if id < 0 || int(id) >= v.config.VocabSize {
+			return loader.InputErrorf("prompt %q: token %d has id %d, outside the vocabulary of %d (%s)", p.ID, i, id, v.config.VocabSize, v.name)
 		}
 	}
 	return nil
@@ -102,39 +104,7 @@ func (r *run) tokens() int64 {
 	for _, p := range r.prompts {
 		n += len(p.IDs)
 	}
-	return int64(n * (1 + len(r.adapters)))
-}
-
-// embed reads the embedding rows of every prompt and emits layer 0.
-func (r *run) embed() error {
-	d := r.model.Config.HiddenSize
-	for i, p := range r.prompts {
-		x, err := r.engine.tensor(len(p.IDs), d)
-		if err != nil {
-			return err
-		}
-		r.resid[i] = slices.Repeat([]*tensors.Tensor{x}, 1+len(r.adapters))
-		if err := withFlat(x, func(flat []float32) error { return r.embedding(p.IDs, flat) }); err != nil {
-			return err
-		}
-		for v := range r.resid[i] {
-			if err := r.emit(States{Layer: 0, Site: Resid, Variant: v, Prompt: i}, x); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// embedding reads the rows of ids into x (len(ids), D).
-func (r *run) embedding(ids []int32, x []float32) error {
-	d := r.model.Config.HiddenSize
-	for t, id := range ids {
-		if err := r.model.Weights.ReadRow(loader.EmbedTensor, int(id), x[t*d:(t+1)*d]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return int64(n * len(r.variants))
 }
 
 // block runs block b for every prompt and variant.
@@ -143,17 +113,17 @@ func (r *run) block(b int) error {
 	if err := r.weights.fill(source); err != nil {
 		return err
 	}
-	updates, err := r.prepare(b, source)
+	overlays, err := r.prepare(b)
+	defer func() {
+		for _, o := range overlays {
+			free(o.temporary)
+		}
+	}()
 	if err != nil {
 		return err
 	}
-	defer func() {
-		for _, u := range updates {
-			u.free()
-		}
-	}()
 	for p := range r.prompts {
-		if err := r.blockPrompt(b, p, updates); err != nil {
+		if err := r.blockPrompt(b, p, overlays); err != nil {
 			return err
 		}
 		r.told(b, p)
@@ -161,26 +131,26 @@ func (r *run) block(b int) error {
 	return nil
 }
 
-// prepare makes the updates of source's projections ready, one set for each
-// variant, and notes which variants leave the base here.
-func (r *run) prepare(b, source int) ([]updates, error) {
-	all := make([]updates, 1+len(r.adapters)) // the base's is empty
-	for i, a := range r.adapters {
-		u, norms, err := r.engine.updates(a, r.model, source, r.weights)
+// prepare makes the weights of every variant ready for block b, and notes which
+// variants leave the base here.
+func (r *run) prepare(b int) ([]*overlay, error) {
+	var all []*overlay
+	for _, v := range r.variants {
+		o, err := r.engine.overlay(v, r.weights)
+		all = append(all, o)
 		if err != nil {
-			return nil, fmt.Errorf("adapter %s: %w", a.Name, err)
+			return all, fmt.Errorf("adapter %s: %w", v.name, err)
 		}
-		all[i+1] = u
 		if b < r.model.Config.NumLayers { // a repeated block is the same module again
-			r.norms[i].add(norms)
+			v.norms.add(o.norms)
 		}
-		r.changed[i+1] = r.changed[i+1] || u.any()
+		v.changed = v.changed || o.differs
 	}
 	return all, nil
 }
 
 // blockPrompt runs block b for one prompt, base first, and replaces its states.
-func (r *run) blockPrompt(b, p int, updates []updates) error {
+func (r *run) blockPrompt(b, p int, overlays []*overlay) error {
 	old := r.resid[p]
 	next := make([]*tensors.Tensor, len(old))
 	var shared []*tensors.Tensor // the base's outputs, which unchanged variants share
@@ -189,9 +159,9 @@ func (r *run) blockPrompt(b, p int, updates []updates) error {
 			return err
 		}
 		out := shared
-		if v == 0 || r.changed[v] {
+		if v == 0 || r.variants[v].changed {
 			var err error
-			if out, err = r.engine.runBlock(old[v], r.weights, updates[v]); err != nil {
+			if out, err = r.engine.runBlock(old[v], &overlays[v].weights, r.variants[v].config, r.weights.layer); err != nil {
 				return err
 			}
 		}
@@ -200,7 +170,7 @@ func (r *run) blockPrompt(b, p int, updates []updates) error {
 		}
 		next[v] = out[0]
 		err := r.emitBlock(b, p, v, out)
-		if v > 0 && r.changed[v] {
+		if v > 0 && r.variants[v].changed {
 			free(out[1:])
 		}
 		if err != nil {
@@ -238,11 +208,7 @@ func (r *run) emit(s States, x *tensors.Tensor) error {
 
 // blame finds the tensor behind a state that is not finite at token t.
 func (r *run) blame(s States, t int) error {
-	variant := "base"
-	if s.Variant > 0 {
-		variant = r.adapters[s.Variant-1].Name
-	}
-	where := fmt.Sprintf("prompt %q, %s: the %s state of token %d is not finite", r.prompts[s.Prompt].ID, variant, s.Site, t)
+	where := fmt.Sprintf("prompt %q, %s: the %s state of token %d is not finite", r.prompts[s.Prompt].ID, r.variants[s.Variant].name, s.Site, t)
 	if name := r.weights.notFinite(); name != "" {
 		return loader.InputErrorf("%s: tensor %s holds NaN or Inf", where, name)
 	}
@@ -270,7 +236,7 @@ func (r *run) told(b, p int) {
 	if r.opts.Progress == nil {
 		return
 	}
-	n := int64(len(r.prompts[p].IDs) * (1 + len(r.adapters)))
+	n := int64(len(r.prompts[p].IDs) * len(r.variants))
 	r.progress.Layer = b
 	if p == len(r.prompts)-1 {
 		r.progress.Layer = b + 1
@@ -282,9 +248,9 @@ func (r *run) told(b, p int) {
 
 // applied sums up what each adapter changed.
 func (r *run) applied() []Applied {
-	out := make([]Applied, len(r.adapters))
+	out := make([]Applied, len(r.variants)-1)
 	for i := range out {
-		out[i] = r.norms[i].applied()
+		out[i] = r.variants[i+1].norms.applied()
 	}
 	return out
 }
@@ -292,6 +258,11 @@ func (r *run) applied() []Applied {
 func (r *run) close() {
 	for _, states := range r.resid {
 		freeDistinct(states)
+	}
+	for _, v := range r.variants {
+		for _, t := range v.places {
+			free([]*tensors.Tensor{t})
+		}
 	}
 	r.weights.free()
 	r.engine.close()
