@@ -225,3 +225,64 @@ func TestTokenizerClass(t *testing.T) {
 		}
 	}
 }
+
+// TestQwen2Tokenizer: SmolLM2's vocabulary under the name of Qwen2Tokenizer, and
+// in the folder of a qwen2 model, whatever its class is said to be; ids by
+// transformers 5.23 AutoTokenizer on the same folders.
+func TestQwen2Tokenizer(t *testing.T) {
+	source := filepath.Join(testmodel.Fixtures(t), "models", "smollm2-135m")
+	for name, files := range map[string]map[string]string{
+		"by its class": {"tokenizer_config.json": `{"tokenizer_class":"Qwen2TokenizerFast"}`, "config.json": `{"model_type":"llama"}`},
+		"by the model": {"tokenizer_config.json": `{"tokenizer_class":"GPT2Tokenizer"}`, "config.json": `{"model_type":"qwen2"}`},
+	} {
+		dir := t.TempDir()
+		data, err := os.ReadFile(filepath.Join(source, "tokenizer.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files["tokenizer.json"] = string(data)
+		for file, text := range files {
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tok := openTokenizer(t, dir)
+		if !strings.Contains(tok.Warning(), "Qwen2Tokenizer") {
+			t.Errorf("%s: warning %q", name, tok.Warning())
+		}
+		for _, c := range []struct {
+			text string
+			ids  []int32
+		}{
+			{"It's 12345 o'clock, WE'RE late", []int32{1589, 506, 216, 33, 34, 35, 36, 37, 263, 23, 17466, 28, 26587, 23, 3256, 3008}},
+			{"Cafe\u0301 na\u00efve", []int32{51, 1939, 2756, 15486, 46494}}, // the accent is joined to its letter
+			{"x\n\n  y  \r\nz", []int32{104, 1116, 216, 329, 256, 2738, 106}},
+			{"a  b\t c...!?\nd", []int32{81, 216, 278, 197, 265, 2026, 17, 47, 198, 84}},
+			{"<|im_start|>user\nHi", []int32{1, 4093, 198, 26843}},
+		} {
+			e, err := tok.Encode(c.text)
+			if err != nil || !slices.Equal(e.IDs, c.ids) {
+				t.Errorf("%s: %q: %v, %v; want %v", name, c.text, e.IDs, err, c.ids)
+			}
+		}
+	}
+}
+
+// TestQwen2OwnSplit: no warning where tokenizer.json says what the class does, as
+// Qwen's own files do.
+func TestQwen2OwnSplit(t *testing.T) {
+	dir := t.TempDir()
+	for file, text := range map[string]string{
+		"config.json": `{"model_type":"qwen2"}`,
+		"tokenizer.json": `{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"normalizer":{"type":"NFC"},"pre_tokenizer":{"type":"Sequence","pretokenizers":[` +
+			`{"type":"Split","pattern":{"Regex":"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},"behavior":"Isolated","invert":false},` +
+			`{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":false}]}}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if tok := openTokenizer(t, dir); tok.Warning() != "" {
+		t.Errorf("warning %q", tok.Warning())
+	}
+}
