@@ -116,7 +116,7 @@ func (c *contingency) information() float64 {
 // expectedInformation is the mean mutual information over all pairs of
 // labellings with these cluster sizes: for each pair of clusters, the sum over
 // the counts m that their overlap can have, weighted by the hypergeometric
-// probability (Vinh, Epps and Bailey 2010, eq. 24a). Clusters of equal size give
+// probability (Vinh, Epps and Bailey 2010). Clusters of equal size give
 // equal terms, so each pair of distinct sizes is computed once.
 func (c *contingency) expectedInformation() float64 {
 	logFactorial := logFactorials(c.n)

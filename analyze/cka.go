@@ -10,7 +10,7 @@ const leastCKA = 4
 
 // DebiasedCKA is the linear centred kernel alignment of two states of the same
 // tokens, HSIC(a, b) / sqrt(HSIC(a, a) HSIC(b, b)) (Kornblith et al. 2019) with
-// the unbiased HSIC_1 of Song et al. 2012, eq. 5: without it CKA of unrelated
+// the unbiased HSIC_1 of Song et al. 2012: without it CKA of unrelated
 // states goes to 1 as D/T grows. It can be slightly negative, and is 1 for
 // states that are equal up to rotation, scale and shift. NaN for fewer than
 // four tokens, and where an HSIC(x, x) is not positive: then the tokens of x do

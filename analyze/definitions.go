@@ -141,6 +141,6 @@ func comparisonDefinitions() []Definition {
 			"Vinh, Epps and Bailey 2010, arithmetic mean", "noise is a label like any other; 1 for equal partitions, about 0 for unrelated ones"},
 		{"ari_base", "Rand index of the two partitions, adjusted for chance", "Hubert and Arabie 1985", "as ami_base"},
 		{"cka_base", "HSIC(X, Y)/sqrt(HSIC(X, X) HSIC(Y, Y)), linear, unbiased HSIC_1",
-			"Kornblith et al. 2019; Song et al. 2012, eq. 5", "undefined for fewer than four tokens, or none that differ beyond chance"},
+			"Kornblith et al. 2019; Song et al. 2012", "undefined for fewer than four tokens, or none that differ beyond chance"},
 	}
 }

@@ -7,7 +7,7 @@ import (
 
 // A token is massive in a state when one of its coordinates x has |x| above
 // massiveMagnitude and above massiveRatio times the median magnitude of all
-// coordinates of the state (Sun et al. 2024, arXiv 2402.17762, section 2), or
+// coordinates of the state (Sun et al. 2024, arXiv 2402.17762), or
 // when its norm is above massiveNorm times the median norm. The second rule
 // finds the layers in which a sink still grows or shrinks, where its peak is a
 // few hundred medians but its norm already outweighs the others.

@@ -2,6 +2,7 @@ package extract
 
 import (
 	"fmt"
+	"sync"
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
@@ -18,11 +19,13 @@ type engine struct {
 	backend compute.Backend
 	config  loader.Config
 	bf16    bool
-	sites   []Site // besides Resid, in the order Attn, MLP
-	blocks  map[blockShape]*graph.Exec
-	tables  map[ropeKey][2]*tensors.Tensor // RoPE cosines and sines
-	finish  map[float64]*graph.Exec        // the final norm by its epsilon
-	loss    *graph.Exec                    // a chunk of the head
+	sites   []Site                  // besides Resid, in the order Attn, MLP
+	finish  map[float64]*graph.Exec // the final norm by its epsilon
+	loss    *graph.Exec             // a chunk of the head
+
+	mu     sync.Mutex // guards what follows: blocks run on several goroutines
+	blocks map[blockShape]*graph.Exec
+	tables map[ropeKey][2]*tensors.Tensor // RoPE cosines and sines
 }
 
 // ropeKey is what rotary tables depend on beside the head's size.
@@ -110,19 +113,31 @@ func (e *engine) runBlock(x *tensors.Tensor, w *blockWeights, c loader.Config, l
 	if window := c.Window(layer); window < t {
 		shape.window = window
 	}
-	exec, ok := e.blocks[shape]
-	if !ok {
-		if exec, err = graph.NewExec(e.backend, e.blockGraph(shape)); err != nil {
-			return nil, err
-		}
-		exec.SetMaxCache(-1)
-		e.blocks[shape] = exec
+	exec, err := e.blockExec(shape)
+	if err != nil {
+		return nil, err
 	}
 	args := []any{x, tables[0], tables[1]}
 	for _, t := range w.inputs() {
 		args = append(args, t)
 	}
 	return exec.Call(args...)
+}
+
+// blockExec gives the compiled block of a shape.
+func (e *engine) blockExec(shape blockShape) (*graph.Exec, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
+	if exec, ok := e.blocks[shape]; ok {
+		return exec, nil
+	}
+	exec, err := graph.NewExec(e.backend, e.blockGraph(shape))
+	if err != nil {
+		return nil, err
+	}
+	exec.SetMaxCache(-1)
+	e.blocks[shape] = exec
+	return exec, nil
 }
 
 // blockGraph is the graph function of one block shape.
@@ -143,6 +158,8 @@ func (e *engine) blockGraph(shape blockShape) func([]*graph.Node) []*graph.Node 
 
 // rope gives the rotary tables for prompts of t tokens.
 func (e *engine) rope(r loader.Rope, t int) ([2]*tensors.Tensor, error) {
+	e.mu.Lock()
+	defer e.mu.Unlock()
 	key := ropeKey{r, t}
 	if tables, ok := e.tables[key]; ok {
 		return tables, nil
@@ -175,7 +192,7 @@ func (e *engine) tensorOf(flat []float32, dims ...int) (*tensors.Tensor, error) 
 	if err != nil {
 		return nil, err
 	}
-	return t, withFlat(t, func(dst []float32) error { copy(dst, flat); return nil })
+	return t, writing(t, func(dst []float32) error { copy(dst, flat); return nil })
 }
 
 func (e *engine) close() {

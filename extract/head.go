@@ -10,7 +10,7 @@ import (
 
 // chunkBytes bounds the part of the head's matrix held at a time; the whole of
 // Llama-2's is 524 MB in float32.
-const chunkBytes = 32 << 20
+const chunkBytes = 8 << 20
 
 // rowsInChunk is how many rows of d values that is.
 func rowsInChunk(d int) int { return max(1, chunkBytes/4/d) }

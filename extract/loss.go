@@ -78,33 +78,31 @@ func (r *run) lossChunk(lo, hi int, tables []*table, norms []changeNorms, tallie
 	if err != nil {
 		return err
 	}
+	var tasks []task
 	for p, prompt := range r.prompts {
-		if len(prompt.IDs) < 2 {
-			continue
-		}
-		for i, x := range r.resid[p] {
-			if i > 0 && tallies[p][i] == tallies[p][0] || chunks[i].w == nil {
-				continue
-			}
-			if err := r.ctx.Err(); err != nil {
-				return err
-			}
-			args := []any{x, chunks[i].w, r.targets(prompt, lo)}
-			if chunks[i].bias != nil {
-				args = append(args, chunks[i].bias)
-			}
-			out, err := r.engine.loss.Call(args...)
-			if err != nil {
-				return err
-			}
-			err = tallies[p][i].add(out)
-			free(out)
-			if err != nil {
-				return err
+		for i := range r.variants {
+			own := i == 0 || tallies[p][i] != tallies[p][0]
+			if len(prompt.IDs) > 1 && own && chunks[i].w != nil {
+				tasks = append(tasks, task{prompt: p, variant: i})
 			}
 		}
 	}
-	return nil
+	return inOrder(len(tasks), r.workers,
+		func(i int) ([]*tensors.Tensor, error) {
+			t := tasks[i]
+			if err := r.ctx.Err(); err != nil {
+				return nil, err
+			}
+			args := []any{r.resid[t.prompt][t.variant], chunks[t.variant].w, r.targets(r.prompts[t.prompt], lo)}
+			if bias := chunks[t.variant].bias; bias != nil {
+				args = append(args, bias)
+			}
+			return r.engine.loss.Call(args...)
+		},
+		func(i int, out []*tensors.Tensor) error {
+			defer free(out)
+			return tallies[tasks[i].prompt][tasks[i].variant].add(out)
+		}, free)
 }
 
 // headChunks makes the rows [lo, hi) of every variant's head, as far as its
@@ -201,7 +199,7 @@ func newTally(n int) *tally {
 func (t *tally) add(chunk []*tensors.Tensor) error {
 	var largest, sum, target []float32 // (T), the last entry without a target
 	for i, dst := range []*[]float32{&largest, &sum, &target} {
-		if err := withFlat(chunk[i], func(flat []float32) error { *dst = append([]float32(nil), flat...); return nil }); err != nil {
+		if err := reading(chunk[i], func(flat []float32) error { *dst = append([]float32(nil), flat...); return nil }); err != nil {
 			return err
 		}
 	}

@@ -3,6 +3,7 @@ package extract
 import (
 	"context"
 	"fmt"
+	"runtime"
 	"slices"
 
 	"github.com/gomlx/gomlx/core/tensors"
@@ -49,6 +50,7 @@ type run struct {
 	opts     Options
 	sink     Sink
 	engine   *engine
+	workers  int // graphs that run at a time
 	weights  *slots
 	layers   int                 // blocks in all, repeats counted
 	depth    int                 // blocks to run
@@ -79,7 +81,8 @@ func newRun(ctx context.Context, m *loader.Model, adapters []*loader.Adapter, pr
 		return nil, err
 	}
 	r := &run{ctx: ctx, model: m, variants: variants, prompts: prompts, opts: opts, sink: sink,
-		engine: e, weights: w, layers: layers, depth: depth, resid: make([][]*tensors.Tensor, len(prompts))}
+		engine: e, workers: runtime.GOMAXPROCS(0), weights: w, layers: layers, depth: depth,
+		resid: make([][]*tensors.Tensor, len(prompts))}
 	r.progress = Progress{Layers: depth, Total: r.tokens() * int64(depth)}
 	return r, nil
 }
@@ -122,11 +125,71 @@ func (r *run) block(b int) error {
 	if err != nil {
 		return err
 	}
+	tasks := r.tasks()
+	next := make([]*tensors.Tensor, len(r.variants)) // of the prompt being consumed
+	var shared []*tensors.Tensor                     // the base's outputs, which unchanged variants share
+	return inOrder(len(tasks), r.workers,
+		func(i int) ([]*tensors.Tensor, error) {
+			t := tasks[i]
+			if err := r.ctx.Err(); err != nil {
+				return nil, err
+			}
+			return r.engine.runBlock(r.resid[t.prompt][t.variant], &overlays[t.variant].weights, r.variants[t.variant].config, source)
+		},
+		func(i int, out []*tensors.Tensor) error {
+			t := tasks[i]
+			if t.variant == 0 {
+				shared = out
+			}
+			err := r.emitTask(b, t, out, shared, next)
+			if t.variant > 0 {
+				free(out[1:])
+			}
+			if err != nil || !t.last {
+				return err
+			}
+			free(shared[1:])
+			freeDistinct(r.resid[t.prompt])
+			copy(r.resid[t.prompt], next)
+			r.told(b, t.prompt)
+			return nil
+		}, free)
+}
+
+// task is one prompt under one variant whose states are its own.
+type task struct {
+	prompt, variant int
+	until           int  // the variants after it up to this one share the base's states
+	last            bool // of its prompt
+}
+
+// tasks lists what has to be computed for a block, in the order of emission.
+func (r *run) tasks() []task {
+	var list []task
 	for p := range r.prompts {
-		if err := r.blockPrompt(b, p, overlays); err != nil {
+		for i, v := range r.variants {
+			if i == 0 || v.changed {
+				list = append(list, task{prompt: p, variant: i})
+			}
+			list[len(list)-1].until = i + 1
+		}
+		list[len(list)-1].last = true
+	}
+	return list
+}
+
+// emitTask gives out a task's states, then the base's again for the variants
+// that share them, and notes the residual stream of each in next.
+func (r *run) emitTask(b int, t task, out, shared, next []*tensors.Tensor) error {
+	next[t.variant] = out[0]
+	if err := r.emitBlock(b, t.prompt, t.variant, out); err != nil {
+		return err
+	}
+	for v := t.variant + 1; v < t.until; v++ {
+		next[v] = shared[0]
+		if err := r.emitBlock(b, t.prompt, v, shared); err != nil {
 			return err
 		}
-		r.told(b, p)
 	}
 	return nil
 }
@@ -149,40 +212,6 @@ func (r *run) prepare(b int) ([]*overlay, error) {
 	return all, nil
 }
 
-// blockPrompt runs block b for one prompt, base first, and replaces its states.
-func (r *run) blockPrompt(b, p int, overlays []*overlay) error {
-	old := r.resid[p]
-	next := make([]*tensors.Tensor, len(old))
-	var shared []*tensors.Tensor // the base's outputs, which unchanged variants share
-	for v := range old {
-		if err := r.ctx.Err(); err != nil {
-			return err
-		}
-		out := shared
-		if v == 0 || r.variants[v].changed {
-			var err error
-			if out, err = r.engine.runBlock(old[v], &overlays[v].weights, r.variants[v].config, r.weights.layer); err != nil {
-				return err
-			}
-		}
-		if v == 0 {
-			shared = out
-		}
-		next[v] = out[0]
-		err := r.emitBlock(b, p, v, out)
-		if v > 0 && r.variants[v].changed {
-			free(out[1:])
-		}
-		if err != nil {
-			return err
-		}
-	}
-	free(shared[1:])
-	freeDistinct(old)
-	r.resid[p] = next
-	return nil
-}
-
 // emitBlock gives out the states of block b: attention and MLP where asked
 // for, then the residual stream after the block.
 func (r *run) emitBlock(b, p, v int, out []*tensors.Tensor) error {
@@ -197,7 +226,7 @@ func (r *run) emitBlock(b, p, v int, out []*tensors.Tensor) error {
 // emit gives one state to the sink, after making sure that it is finite.
 func (r *run) emit(s States, x *tensors.Tensor) error {
 	s.T, s.D = len(r.prompts[s.Prompt].IDs), r.model.Config.HiddenSize
-	return withFlat(x, func(flat []float32) error {
+	return reading(x, func(flat []float32) error {
 		if t := firstNotFinite(flat, s.D); t >= 0 {
 			return r.blame(s, t)
 		}
@@ -284,8 +313,18 @@ func freeDistinct(ts []*tensors.Tensor) {
 	}
 }
 
-// withFlat lends the values of a float32 tensor.
-func withFlat(t *tensors.Tensor, use func([]float32) error) error {
+// reading lends the values of a float32 tensor.
+func reading(t *tensors.Tensor, use func([]float32) error) error {
+	var err error
+	if e := tensors.ConstFlatData(t, func(flat []float32) { err = use(flat) }); e != nil {
+		return e
+	}
+	return err
+}
+
+// writing lends the values of a float32 tensor of engine.tensor to be changed.
+// On a tensor that a graph has returned it would cost two copies.
+func writing(t *tensors.Tensor, use func([]float32) error) error {
 	var err error
 	if e := tensors.MutableFlatData(t, func(flat []float32) { err = use(flat) }); e != nil {
 		return e

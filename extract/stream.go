@@ -94,7 +94,7 @@ func (s *slots) fill(layer int) error {
 	s.layer = layer
 	for _, slot := range s.all {
 		name := s.model.ModulePath(layer, slot.name)
-		if err := withFlat(slot.tensor, func(dst []float32) error { return s.model.Weights.ReadFloat32(name, dst) }); err != nil {
+		if err := writing(slot.tensor, func(dst []float32) error { return s.model.Weights.ReadFloat32(name, dst) }); err != nil {
 			return err
 		}
 	}
@@ -105,7 +105,7 @@ func (s *slots) fill(layer int) error {
 func (s *slots) notFinite() string {
 	for _, slot := range s.all {
 		found := false
-		withFlat(slot.tensor, func(flat []float32) error { //nolint:errcheck // the values are only looked at
+		reading(slot.tensor, func(flat []float32) error { //nolint:errcheck // the values are only looked at
 			found = firstNotFinite(flat, len(flat)) >= 0
 			return nil
 		})

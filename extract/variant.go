@@ -180,7 +180,7 @@ func (o *overlay) place(name string, base *tensors.Tensor, dims []int, read func
 	}
 	o.differs = true
 	var change changeNorms
-	err := withFlat(t, func(dst []float32) error {
+	err := writing(t, func(dst []float32) error {
 		return withBase(base, len(dst), func(w []float32) error {
 			copy(dst, w)
 			if err := read(dst); err != nil {
@@ -198,7 +198,7 @@ func withBase(t *tensors.Tensor, n int, use func([]float32) error) error {
 	if t == nil {
 		return use(make([]float32, n))
 	}
-	return withFlat(t, use)
+	return reading(t, use)
 }
 
 // alongLine moves w1 from the adapter's values to w + s (w1 - w), and returns
@@ -222,7 +222,7 @@ func (o *overlay) updated(p *projection, lora *loader.LoRA) (*changeNorms, error
 		return nil, nil
 	}
 	var c change
-	if err := withFlat(p.weight, func(weight []float32) error {
+	if err := reading(p.weight, func(weight []float32) error {
 		var err error
 		if lora, err = lora.OnBase(weight); err != nil {
 			return loader.InputErrorf("%w", err)

@@ -78,3 +78,14 @@ func widenOther(h uint16) float32 {
 	}
 	return math.Float32frombits(sign | 0x7f800000 | fraction<<13) // NaN keeps its payload
 }
+
+// roundBF16 is the nearest bfloat16, of two as near the one with an even last
+// bit. What is too large becomes infinite; NaN stays NaN, though cutting its
+// fraction could leave an infinity.
+func roundBF16(x float32) uint16 {
+	bits := math.Float32bits(x)
+	if x != x {
+		return uint16(bits>>16) | 0x40
+	}
+	return uint16((bits + 0x7fff + bits>>16&1) >> 16)
+}

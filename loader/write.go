@@ -13,7 +13,7 @@ import (
 // TensorSpec declares a tensor that a Writer is to write.
 type TensorSpec struct {
 	Name  string
-	DType DType // F32 or I64
+	DType DType // F32, BF16 or I64
 	Shape []int
 }
 
@@ -109,7 +109,7 @@ func (w *Writer) layout(specs []TensorSpec, metadata map[string]string) ([]byte,
 	for _, spec := range order {
 		length, ok := extent(spec.Shape, dtypeBits[spec.DType])
 		switch {
-		case spec.DType != F32 && spec.DType != I64:
+		case spec.DType != F32 && spec.DType != BF16 && spec.DType != I64:
 			return nil, fmt.Errorf("tensor %s: cannot write dtype %s", shown(spec.Name), spec.DType)
 		case !ok || length > math.MaxInt64/2 || slices.ContainsFunc(spec.Shape, func(d int) bool { return d < 0 }):
 			return nil, fmt.Errorf("tensor %s: cannot write shape %v", shown(spec.Name), spec.Shape)
@@ -153,9 +153,14 @@ func (w *Writer) headerBytes(header *object) ([]byte, error) {
 	return head, nil
 }
 
-// WriteFloat32 writes elements [at, at+len(data)) of an F32 tensor. Each element
-// is to be written once.
+// WriteFloat32 writes elements [at, at+len(data)) of an F32 tensor, or of a BF16
+// one, to which they are rounded. Each element is to be written once.
 func (w *Writer) WriteFloat32(name string, at int, data []float32) error {
+	if t := w.tensors[name]; t != nil && t.DType == BF16 {
+		return w.write(name, BF16, at, len(data), func(b []byte, i int) {
+			binary.LittleEndian.PutUint16(b, roundBF16(data[i]))
+		})
+	}
 	return w.write(name, F32, at, len(data), func(b []byte, i int) {
 		binary.LittleEndian.PutUint32(b, math.Float32bits(data[i]))
 	})

@@ -79,6 +79,41 @@ func TestWriterInPieces(t *testing.T) {
 	}
 }
 
+// TestWriteBF16 writes values with their roundings by hand: bfloat16 keeps 7 bits
+// of the fraction, so that steps are 1/128 at 1 and 2 at 256.
+func TestWriteBF16(t *testing.T) {
+	inf := float32(math.Inf(1))
+	values := []float32{1, -2.5, 1 + 1.0/256, 1 + 3.0/256, 1 + 1.1/256, 257, 259, math.MaxFloat32, -inf, 0, math.Float32frombits(0x7f800001)}
+	want := []float32{1, -2.5, 1, 1 + 2.0/128, 1 + 1.0/128, 256, 260, inf, -inf, 0}
+	path := filepath.Join(t.TempDir(), "x.safetensors")
+	w, err := CreateSafetensors(path, []TensorSpec{{"x", BF16, []int{len(values)}}}, nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	for at, v := range values {
+		if err := w.WriteFloat32("x", at, []float32{v}); err != nil {
+			t.Fatal(err)
+		}
+	}
+	refused(t, w.WriteFloat32("x", len(values), []float32{1}), "do not fit a tensor \"x\" of BF16")
+	if err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	f, err := OpenSafetensors(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer f.Close()
+	got := make([]float32, len(values))
+	if err := f.ReadFloat32("x", got); err != nil {
+		t.Fatal(err)
+	}
+	last := len(want)
+	if !slices.Equal(got[:last], want) || got[last] == got[last] {
+		t.Errorf("got %v, want %v and NaN", got, want)
+	}
+}
+
 func TestWriterRefuses(t *testing.T) {
 	dir := t.TempDir()
 	path := filepath.Join(dir, "x.safetensors")
@@ -86,7 +121,7 @@ func TestWriterRefuses(t *testing.T) {
 		specs []TensorSpec
 		want  string
 	}{
-		{[]TensorSpec{{"a", BF16, []int{1}}}, `tensor "a": cannot write dtype BF16`},
+		{[]TensorSpec{{"a", F16, []int{1}}}, `tensor "a": cannot write dtype F16`},
 		{[]TensorSpec{{"a", F32, []int{-1}}}, `tensor "a": cannot write shape [-1]`},
 		{[]TensorSpec{{"a", F32, []int{1 << 40, 1 << 40}}}, "cannot write shape"},
 		{[]TensorSpec{{"a", F32, []int{1}}, {"a", F32, []int{1}}}, `tensor "a": the name is taken`},

@@ -125,9 +125,9 @@ func newPage(t *table, figs []figure) (*page, error) {
 }
 
 // addTable adds a table unless it is empty.
-func (p *page) addTable(id, title string, make func(*table) ([]string, [][]string), t *table) {
+func (p *page) addTable(id, title string, rowsOf func(*table) ([]string, [][]string), t *table) {
 	const most = 300
-	header, rows := make(t)
+	header, rows := rowsOf(t)
 	if len(rows) == 0 {
 		return
 	}

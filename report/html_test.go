@@ -5,6 +5,9 @@ import (
 	"encoding/xml"
 	"errors"
 	"io"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -110,6 +113,25 @@ func TestPageRunsNothingButItsOwn(t *testing.T) {
 	}
 }
 
+// A script that does not parse would leave a page of dead controls.
+func TestScriptParses(t *testing.T) {
+	node, err := exec.LookPath("node")
+	if err != nil {
+		t.Skip("no node here")
+	}
+	js, err := script()
+	if err != nil {
+		t.Fatal(err)
+	}
+	path := filepath.Join(t.TempDir(), "report.js")
+	if err := os.WriteFile(path, []byte(js), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	if out, err := exec.Command(node, "--check", path).CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 func TestFiguresOfHostileTextAreXML(t *testing.T) {
 	for _, f := range figures(newTable(hostile())) {
 		dec := xml.NewDecoder(strings.NewReader(f.SVG.file()))
@@ -202,15 +224,15 @@ func TestPageCutsLongTexts(t *testing.T) {
 }
 
 // element returns the text between two tags that occur once.
-func element(t *testing.T, page, open, close string) string {
+func element(t *testing.T, page, from, to string) string {
 	t.Helper()
-	_, rest, ok := strings.Cut(page, open)
+	_, rest, ok := strings.Cut(page, from)
 	if !ok {
-		t.Fatalf("no %s", open)
+		t.Fatalf("no %s", from)
 	}
-	text, _, ok := strings.Cut(rest, close)
+	text, _, ok := strings.Cut(rest, to)
 	if !ok {
-		t.Fatalf("no %s after %s", close, open)
+		t.Fatalf("no %s after %s", to, from)
 	}
 	return text
 }

@@ -200,16 +200,16 @@ func (t *table) payHists(variant, prompt int) []json.RawMessage {
 	for si, site := range t.sites {
 		for ki, mask := range masks {
 			b := fmt.Appendf(nil, "[%d,%d,%d,%d,[", variant, prompt, si, ki)
-			any := false
+			found := false
 			for i, layer := range t.axes[site].layers {
 				if i > 0 {
 					b = append(b, ',')
 				}
 				h := t.hists[histKey{t.variants[variant], t.promptName(prompt), site, mask, layer}]
-				any = any || h != nil
+				found = found || h != nil
 				b = appendCounts(b, h)
 			}
-			if any {
+			if found {
 				out = append(out, append(b, "]]"...))
 			}
 		}
@@ -222,16 +222,16 @@ func (t *table) payParts(variant, prompt int) []json.RawMessage {
 	var out []json.RawMessage
 	for si, site := range t.sites {
 		b := fmt.Appendf(nil, "[%d,%d,%d,[", variant, prompt, si)
-		any := false
+		found := false
 		for i, layer := range t.axes[site].layers {
 			if i > 0 {
 				b = append(b, ',')
 			}
 			p := t.parts[partKey{t.variants[variant], t.promptName(prompt), site, layer}]
-			any = any || p != nil
+			found = found || p != nil
 			b = appendLabels(b, p)
 		}
-		if any {
+		if found {
 			out = append(out, append(b, "]]"...))
 		}
 	}

@@ -12,8 +12,8 @@ const lines = new Map(data.lines.map(([v, p, s, m, k, n, value, lo, hi]) => [key
 const hists = new Map((data.hists || []).map(([v, p, s, k, layers]) => [key(v, p, s, k), layers]));
 /** Partitions by variant, prompt and site: labels or null, over layers. */
 const parts = new Map((data.parts || []).map(([v, p, s, layers]) => [key(v, p, s), layers]));
-/** Token pieces by prompt. */
-const pieces = new Map((data.pieces || []).map(([p, list]) => [p, list]));
+/** Token pieces by prompt; their positions where a prompt has no text, as of stored states. */
+const pieces = new Map((data.pieces || []).map(([p, list]) => [p, list.length ? list : Array.from({ length: data.prompts[p].n }, (_, t) => String(t))]));
 
 const axisOf = (site) => data.axes[data.sites[site]];
 const isRaw = (layer) => layer.endsWith("-raw");

@@ -68,7 +68,7 @@ function heatPanel(root) {
 
   function drawStrip() {
     const W = roomIn(strip), top = 30, H = W < 600 ? 220 : 300, left = 64, gap = 18, list = panels(), [lo, hi] = range(list);
-    const svg = draw("svg", { class: "chart", viewBox: `0 0 ${W} ${top + H + 108}`, role: "img", "aria-label": "Histogram of cosines at each layer" });
+    const svg = draw("svg", { class: "chart", viewBox: `0 0 ${W} ${top + H + (W < 900 ? 104 : 80)}`, role: "img", "aria-label": "Histogram of cosines at each layer" });
     const y = linear(edge(lo), edge(hi), top + H, top), width = (W - left - 16 - gap * (list.length - 1)) / list.length;
     for (const v of ticks(edge(lo), edge(hi), 6)) {
       svg.append(draw("text", { class: "tick", x: left - 9, y: px(y(v) + 4), "text-anchor": "end" }, String(v)));
