@@ -21,9 +21,10 @@ type table struct {
 	d       int
 }
 
-// newTable is nil where the variant has the base's own.
+// newTable is nil where the variant has the base's own. At scale 0 that is so
+// whatever the adapter brings, which counts as a module all the same.
 func newTable(v *variant, name string) *table {
-	if v.adapter == nil || v.adapter.Scale == 0 {
+	if v.adapter == nil {
 		return nil
 	}
 	t := &table{adapter: v.adapter, name: name, lora: v.adapter.Embed, d: v.config.HiddenSize}
@@ -31,6 +32,10 @@ func newTable(v *variant, name string) *table {
 		t.lora = v.adapter.Head
 	}
 	if t.lora == nil && !t.adapter.Replaces(name) && t.adapter.TokenRows(name) == nil {
+		return nil
+	}
+	if v.adapter.Scale == 0 {
+		v.norms.modules++
 		return nil
 	}
 	return t

@@ -147,7 +147,7 @@ func (a *Adapter) Close() error {
 // Files lists the files of Dir that decide what the adapter does.
 func (a *Adapter) Files() []string {
 	if a.Tuned != nil {
-		return append([]string{"config.json"}, a.Tuned.Weights.Files()...)
+		return append([]string{configName}, a.Tuned.Weights.Files()...)
 	}
 	return []string{adapterConfigName, adapterFileName}
 }

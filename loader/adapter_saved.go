@@ -47,6 +47,26 @@ func (a *Adapter) ReadRows(name string, lo, hi int, dst []float32) error {
 	return finite(s.file, s.name, dst)
 }
 
+// Changed lists the paths of the modules that the adapter changes, sorted.
+func (a *Adapter) Changed() []string {
+	paths := map[string]bool{}
+	for path := range a.Modules {
+		paths[path] = true
+	}
+	for _, names := range [][]string{sortedKeys(a.replaced), sortedKeys(a.rows)} {
+		for _, name := range names {
+			paths[name[:strings.LastIndexByte(name, '.')]] = true
+		}
+	}
+	if a.Embed != nil {
+		paths[embedModule] = true
+	}
+	if a.Head != nil {
+		paths[headModule] = true
+	}
+	return sortedKeys(paths)
+}
+
 // TokenRows are the rows of the embedding or the head (EmbedTensor,
 // LMHeadTensor) that the adapter replaces one by one; nil where it does not.
 func (a *Adapter) TokenRows(name string) TokenRows { return a.rows[name] }

@@ -17,6 +17,9 @@ type Model struct {
 	Weights *Weights
 }
 
+// configName is the file that makes a folder a model.
+const configName = "config.json"
+
 // Names of the tensors outside the blocks.
 const (
 	EmbedTensor  = "model.embed_tokens.weight" // (V, D)
@@ -39,7 +42,7 @@ func Projections() []string { return slices.Clone(projections) }
 // or BF16; a tensor that it does not call for is refused, since it would be part
 // of a model that is not this one, unless it is known to carry nothing.
 func Open(dir string) (*Model, error) {
-	config, err := ReadConfig(filepath.Join(dir, "config.json"))
+	config, err := ReadConfig(filepath.Join(dir, configName))
 	if err != nil {
 		return nil, err
 	}

@@ -22,6 +22,7 @@ type inputFlags struct {
 	measureFlags
 	command     string // run or extract
 	adapters    []string
+	variants    []string
 	prompts     []promptArg
 	layers      string
 	sites       []string
@@ -61,6 +62,7 @@ var _ pflag.Value = promptValue{}
 func (f *inputFlags) register(flags *pflag.FlagSet) {
 	flags.SortFlags = false
 	flags.StringArrayVar(&f.adapters, "adapter", nil, "`[NAME=]DIR[@SCALE]` of a PEFT adapter, or of a folder of checkpoint-N folders; repeatable")
+	flags.StringArrayVar(&f.variants, "variant", nil, "`[NAME=]DIR[@SCALE]` of a fully fine-tuned model to compare with the base, or of a folder of checkpoint-N folders; repeatable")
 	flags.Var(promptValue{&f.prompts, false}, "prompt", "a prompt; repeatable")
 	flags.Var(promptValue{&f.prompts, true}, "prompts", "prompts from a .txt (one) or .jsonl file, or - for standard input; repeatable")
 	f.outputFlags.register(flags)
@@ -110,8 +112,8 @@ var allSites = []extract.Site{extract.Resid, extract.Attn, extract.MLP}
 // inputs is all that a run reads, opened and checked.
 type inputs struct {
 	model     *loader.Model
-	tokenizer loader.Tokenizer // nil where the folder has none and every prompt came as ids
-	adapters  []*loader.Adapter
+	tokenizer loader.Tokenizer  // nil where the folder has none and every prompt came as ids
+	adapters  []*loader.Adapter // and fine-tuned models, after them
 	prompts   []extract.Prompt
 	infos     []analyze.PromptInfo // one for each prompt, with the user's mask
 	layers    *layerSet
@@ -126,7 +128,7 @@ func (f *inputFlags) open(modelDir string, stdin io.Reader) (*inputs, error) {
 	if in.model, err = loader.Open(modelDir); err != nil {
 		return nil, err
 	}
-	if err := in.openAdapters(f.adapters, f.loraScale == "paper"); err != nil {
+	if err := in.openAdapters(f.adapters, f.variants, f.loraScale == "paper"); err != nil {
 		return nil, err
 	}
 	if err := in.openPrompts(f.prompts, stdin); err != nil {
@@ -139,34 +141,6 @@ func (f *inputFlags) open(modelDir string, stdin io.Reader) (*inputs, error) {
 	}
 	in.layers, err = parseLayers(f.layers, in.model.Config.NumLayers*f.repeatDepth)
 	return in, err
-}
-
-func (in *inputs) openAdapters(args []string, paperScale bool) error {
-	var refs []loader.AdapterRef
-	for _, arg := range args {
-		r, err := loader.ParseAdapterArg(arg)
-		if err != nil {
-			return err
-		}
-		refs = append(refs, r...)
-	}
-	if err := loader.CheckNames(refs); err != nil {
-		return err
-	}
-	for _, ref := range refs {
-		a, err := loader.OpenAdapter(ref, in.model, loader.AdapterOptions{PaperScale: paperScale})
-		if err != nil {
-			return err
-		}
-		for _, w := range a.Warnings {
-			in.warn("adapter %s: %s", a.Name, w)
-		}
-		if a.Zero() {
-			in.warn("adapter %s changes nothing: its weights are those of an adapter before training (B = 0)", a.Name)
-		}
-		in.adapters = append(in.adapters, a)
-	}
-	return nil
 }
 
 func (in *inputs) warn(format string, args ...any) {
@@ -302,6 +276,9 @@ func (in *inputs) names() []string {
 }
 
 func (in *inputs) close() {
+	for _, a := range in.adapters {
+		a.Close()
+	}
 	if in.model != nil {
 		in.model.Close()
 	}
@@ -309,9 +286,6 @@ func (in *inputs) close() {
 		in.tokenizer.Close()
 	}
 }
-
-// adapterFiles are the files of an adapter's folder that decide what it does.
-var adapterFiles = []string{"adapter_config.json", "adapter_model.safetensors"}
 
 // modelFiles are the files of a model's folder that decide what it does.
 func (in *inputs) modelFiles() []string {

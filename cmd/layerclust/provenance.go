@@ -6,8 +6,6 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"os"
-	"slices"
-	"strings"
 
 	"github.com/layerclust/layerclust/analyze"
 	"github.com/layerclust/layerclust/extract"
@@ -35,7 +33,7 @@ func startHashes(ctx context.Context, in *inputs) *hashes {
 			return
 		}
 		for _, a := range in.adapters {
-			sums, err := loader.HashFiles(ctx, a.Dir, adapterFiles)
+			sums, err := loader.HashFiles(ctx, a.Dir, a.Files())
 			if err != nil {
 				h.err = err
 				return
@@ -66,23 +64,6 @@ func (j *job) runInfo(trace *extract.Trace, f *inputFlags) (analyze.RunInfo, err
 		info.Adapters = append(info.Adapters, adapterInfo(a, trace.Applied[i], j.hashes.adapters[i]))
 	}
 	return info, nil
-}
-
-// adapterInfo says what of an adapter was applied.
-func adapterInfo(a *loader.Adapter, applied extract.Applied, sums map[string]string) analyze.AdapterInfo {
-	info := analyze.AdapterInfo{Name: a.Name, Path: absolute(a.Dir), Scale: a.Scale, ModulesApplied: applied.Modules,
-		RelativeNorm: applied.RelativeNorm, RelativeMax: applied.RelativeMax, SHA256: sums}
-	for _, path := range a.Paths {
-		m := a.Modules[path]
-		info.Ranks = append(info.Ranks, m.Rank)
-		info.Targets = append(info.Targets, path[strings.LastIndexByte(path, '.')+1:])
-		info.DoRA = info.DoRA || m.Magnitude != nil
-	}
-	slices.Sort(info.Ranks)
-	info.Ranks = slices.Compact(info.Ranks)
-	slices.Sort(info.Targets)
-	info.Targets = slices.Compact(info.Targets)
-	return info
 }
 
 // fingerprint is a digest of the inputs and of every option that changes a
