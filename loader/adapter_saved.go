@@ -27,8 +27,8 @@ func (a *Adapter) Replaces(name string) bool {
 	return ok
 }
 
-// ReadFloat32 reads a tensor that the adapter replaces into dst, whose length
-// must be the tensor's. NaN and infinity are refused.
+// ReadFloat32 reads a tensor that the adapter replaces, as Replaces says, into
+// dst, whose length must be the tensor's. NaN and infinity are refused.
 func (a *Adapter) ReadFloat32(name string, dst []float32) error {
 	s := a.replaced[name]
 	if err := s.file.ReadFloat32(s.name, dst); err != nil {
