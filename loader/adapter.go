@@ -122,6 +122,10 @@ func (a *Adapter) read(path string, m *Model, opts AdapterOptions) error {
 		return err
 	}
 	a.replace(sets, m)
+	if a.Config.start == StartPiSSA {
+		a.warn("init_lora_weights=pissa: the part of the base that it replaced is computed again, about a second for every matrix of a small model and a minute of a large one; " +
+			"saving the adapter once with PEFT's path_initial_model_for_weight_conversion spares that")
+	}
 	if a.Config.fanInFanOut {
 		a.warn("fan_in_fan_out=true has no effect: the model has linear maps, and PEFT sets it to false for them")
 	}

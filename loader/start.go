@@ -22,7 +22,10 @@ import (
 //	OLoRA  B0 = Q[:, :r], A0 = R[:r], W = Q R          (arXiv 2406.01775)
 //	PiSSA  s B0 A0 = the r largest singular triplets   (arXiv 2404.02948)
 //
-// Neither product depends on the signs that a decomposition chooses.
+// Neither product depends on the signs that a decomposition chooses. Of PiSSA's,
+// float32, in which PEFT decomposes, knows only so much as the gap between the
+// r-th singular value and the next one lets it: on SmolLM2-135M at rank 16 PEFT
+// itself is 7e-5 of a token's norm from the same in float64, this package 3e-6.
 
 // Start says what of W training had moved into B A before it began.
 type Start string

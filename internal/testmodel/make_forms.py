@@ -161,6 +161,7 @@ def write_model(name, seed):
 def write_adapter(name, seed):
     """Everything that PEFT would train is moved so far that no tolerance can hide its being left out."""
     model_name, arguments = ADAPTERS[name]
+    torch.manual_seed(seed)  # PEFT draws the first values of A
     model = peft.get_peft_model(load_base(model_name), peft.LoraConfig(task_type="CAUSAL_LM", **copy.deepcopy(arguments)))
     rng = torch.Generator().manual_seed(seed)
     with torch.no_grad():
