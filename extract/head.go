@@ -25,6 +25,9 @@ func (r *run) head() ([][]float64, error) {
 			return nil, err
 		}
 	}
+	if r.opts.NoLoss {
+		return nil, nil
+	}
 	return r.losses()
 }
 
