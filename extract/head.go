@@ -31,6 +31,9 @@ func (r *run) head() ([][]float64, error) {
 	for i, v := range r.variants {
 		v.changed = v.changed || norms[i] != norms[0]
 	}
+	if r.opts.NoLoss {
+		return nil, nil
+	}
 	return r.losses()
 }
 

@@ -71,6 +71,7 @@ type Options struct {
 	Sites       []Site // besides Resid, which is always given
 	RepeatDepth int    // the block stack is run this many times (arXiv 2402.15415 uses 2); 0 means 1
 	LastLayer   int    // the last hidden_states index wanted; -1 for all, with the next-token loss
+	NoLoss      bool   // leave the head out
 	BF16        bool   // round activations to bf16 before each product
 	Progress    func(Progress)
 }

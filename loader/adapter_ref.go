@@ -32,13 +32,13 @@ var checkpointName = regexp.MustCompile(`^checkpoint-(\d{1,18})$`)
 // existing folder wins. The default NAME is the folder's, PARENT@checkpoint-N for
 // a checkpoint; NAME given to a folder of checkpoints makes NAME@checkpoint-N.
 func ParseAdapterArg(arg string) ([]AdapterRef, error) {
-	return parseArg("--adapter", arg, adapterConfigName, configName, "is a whole model; give it with --variant")
+	return parseArg("--adapter", arg, adapterConfigName, configName, "has no adapter_config.json, it is a whole model; give it with --variant")
 }
 
 // ParseVariantArg is ParseAdapterArg for fully fine-tuned models: DIR is a model
 // folder, or a folder of checkpoint-N folders.
 func ParseVariantArg(arg string) ([]AdapterRef, error) {
-	return parseArg("--variant", arg, configName, adapterConfigName, "is a PEFT adapter; give it with --adapter")
+	return parseArg("--variant", arg, configName, adapterConfigName, "has no config.json, it is a PEFT adapter; give it with --adapter")
 }
 
 // parseArg reads an argument for folders that hold the file marker; one that

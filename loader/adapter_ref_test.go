@@ -144,9 +144,9 @@ func TestParseVariantArg(t *testing.T) {
 		}
 	}
 	_, err := ParseVariantArg("peft")
-	refused(t, err, `--variant "peft": peft is a PEFT adapter; give it with --adapter`)
+	refused(t, err, `--variant "peft": peft has no config.json, it is a PEFT adapter; give it with --adapter`)
 	_, err = ParseAdapterArg("tuned@2")
-	refused(t, err, `--adapter "tuned@2": tuned is a whole model; give it with --variant`)
+	refused(t, err, `--adapter "tuned@2": tuned has no adapter_config.json, it is a whole model; give it with --variant`)
 	_, err = ParseVariantArg("absent")
 	refused(t, err, `--variant "absent": there is no folder "absent"`)
 }

@@ -60,7 +60,7 @@ func parseRefs(args []string, parse func(string) ([]loader.AdapterRef, error)) (
 
 // adapterInfo says what of an adapter was applied.
 func adapterInfo(a *loader.Adapter, applied extract.Applied, sums map[string]string) analyze.AdapterInfo {
-	info := analyze.AdapterInfo{Name: a.Name, Path: absolute(a.Dir), Scale: a.Scale, ModulesApplied: applied.Modules,
+	info := analyze.AdapterInfo{Name: a.Name, Path: a.Dir, Scale: a.Scale, ModulesApplied: applied.Modules,
 		RelativeNorm: applied.RelativeNorm, RelativeMax: applied.RelativeMax, SHA256: sums}
 	loras := []*loader.LoRA{a.Embed, a.Head}
 	for _, path := range a.Paths {
