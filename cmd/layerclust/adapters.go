@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"slices"
 	"strings"
 
@@ -10,12 +11,14 @@ import (
 )
 
 // openAdapters opens what --adapter and --variant name, in this order.
-func (in *inputs) openAdapters(adapters, variants []string, paperScale bool) error {
-	peft, err := parseRefs(adapters, loader.ParseAdapterArg)
+func (in *inputs) openAdapters(ctx context.Context, f *inputFlags, hub loader.HubOptions) error {
+	peft, err := parseRefs(f.adapters, func(arg string) ([]loader.AdapterRef, error) {
+		return loader.ResolveAdapterArg(ctx, arg, hub)
+	})
 	if err != nil {
 		return err
 	}
-	tuned, err := parseRefs(variants, loader.ParseVariantArg)
+	tuned, err := parseRefs(f.variants, loader.ParseVariantArg)
 	if err != nil {
 		return err
 	}
@@ -23,7 +26,7 @@ func (in *inputs) openAdapters(adapters, variants []string, paperScale bool) err
 		return err
 	}
 	for _, ref := range peft {
-		a, err := loader.OpenAdapter(ref, in.model, loader.AdapterOptions{PaperScale: paperScale})
+		a, err := loader.OpenAdapter(ref, in.model, loader.AdapterOptions{PaperScale: f.loraScale == "paper"})
 		if err != nil {
 			return err
 		}

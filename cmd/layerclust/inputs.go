@@ -2,6 +2,7 @@ package main
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -31,6 +32,7 @@ type inputFlags struct {
 	repeatDepth int
 	loraScale   string
 	threads     int
+	revision    string
 }
 
 // promptArg is one --prompt or --prompts, in the order of the command line.
@@ -71,6 +73,7 @@ func (f *inputFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.precision, "precision", "f32", "`f32`, or bf16: activations rounded before each product")
 	flags.IntVar(&f.repeatDepth, "repeat-depth", 1, "run the stack of blocks `N` times")
 	flags.StringVar(&f.loraScale, "lora-scale", "peft", "`peft`, or paper: without the factor alpha/r")
+	flags.StringVar(&f.revision, "revision", "", "branch, tag or commit of a MODEL from the hub")
 	flags.IntVar(&f.threads, "threads", 0, "processor threads (default all)")
 	f.measureFlags.register(flags)
 }
@@ -111,6 +114,7 @@ var allSites = []extract.Site{extract.Resid, extract.Attn, extract.MLP}
 
 // inputs is all that a run reads, opened and checked.
 type inputs struct {
+	source    string // the model as it was named: a folder or a hub id
 	model     *loader.Model
 	tokenizer loader.Tokenizer  // nil where the folder has none and every prompt came as ids
 	adapters  []*loader.Adapter // and fine-tuned models, after them
@@ -122,13 +126,20 @@ type inputs struct {
 }
 
 // open reads everything that the flags name.
-func (f *inputFlags) open(modelDir string, stdin io.Reader) (*inputs, error) {
-	in := &inputs{}
-	var err error
-	if in.model, err = loader.Open(modelDir); err != nil {
+func (f *inputFlags) open(ctx context.Context, model string, stdin io.Reader, stderr io.Writer) (*inputs, error) {
+	in := &inputs{source: model}
+	hub := loader.HubOptions{Revision: f.revision, Progress: stderr}
+	if f.quiet {
+		hub.Progress = nil
+	}
+	dir, err := loader.ResolveModel(ctx, model, hub)
+	if err != nil {
 		return nil, err
 	}
-	if err := in.openAdapters(f.adapters, f.variants, f.loraScale == "paper"); err != nil {
+	if in.model, err = loader.Open(dir); err != nil {
+		return nil, err
+	}
+	if err := in.openAdapters(ctx, f, hub); err != nil {
 		return nil, err
 	}
 	if err := in.openPrompts(f.prompts, stdin); err != nil {

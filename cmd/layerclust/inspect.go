@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
 	"io"
@@ -27,7 +28,11 @@ func newInspectCommand() *cobra.Command {
 		Short: "Show what is in a folder, what would be applied, how big it is",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			facts, err := f.inspect(args[0])
+			dir, err := f.resolve(cmd.Context(), args[0], cmd.ErrOrStderr())
+			if err != nil {
+				return err
+			}
+			facts, err := f.inspect(dir)
 			if err != nil {
 				return err
 			}
@@ -42,6 +47,26 @@ func newInspectCommand() *cobra.Command {
 	return cmd
 }
 
+// resolve turns hub ids into folders: that of what is inspected, which may be a
+// model or an adapter, and that of --base.
+func (f *inspectFlags) resolve(ctx context.Context, arg string, progress io.Writer) (string, error) {
+	hub := loader.HubOptions{Progress: progress}
+	if f.base != "" {
+		dir, err := loader.ResolveModel(ctx, f.base, hub)
+		if err != nil {
+			return "", err
+		}
+		f.base = dir
+	}
+	dir, err := loader.ResolveModel(ctx, arg, hub)
+	if err != nil {
+		if adapter, other := loader.ResolveAdapter(ctx, arg, hub); other == nil {
+			return adapter, nil
+		}
+	}
+	return dir, err
+}
+
 // inspection is what can be said of a folder; its JSON says "kind".
 type inspection interface {
 	write(w io.Writer) error
@@ -54,8 +79,6 @@ func (f *inspectFlags) inspect(dir string) (inspection, error) {
 		return err == nil
 	}
 	switch {
-	case !isFolder(dir):
-		return nil, loader.InputErrorf("%s: there is no such folder", dir)
 	case f.base == "" && has(runName):
 		return inspectRun(dir)
 	case f.base == "" && has("config.json"):

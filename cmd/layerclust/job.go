@@ -29,7 +29,7 @@ func (f *inputFlags) begin(ctx context.Context, modelDir string, stdin io.Reader
 	if err := f.check(); err != nil {
 		return nil, err
 	}
-	in, err := f.open(modelDir, stdin)
+	in, err := f.open(ctx, modelDir, stdin, stderr)
 	if err != nil {
 		return nil, err
 	}

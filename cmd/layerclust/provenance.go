@@ -53,7 +53,7 @@ func (j *job) runInfo(trace *extract.Trace, f *inputFlags) (analyze.RunInfo, err
 	c := j.in.model.Config
 	info := analyze.RunInfo{
 		Schema: report.Schema, Tool: "layerclust " + version, Argv: os.Args,
-		Model: analyze.ModelInfo{Path: j.in.model.Dir, Type: c.ModelType, Layers: trace.Layers,
+		Model: analyze.ModelInfo{Path: j.in.source, Type: c.ModelType, Layers: trace.Layers,
 			Hidden: c.HiddenSize, Heads: c.NumHeads, SHA256: j.hashes.model, Config: c.Raw},
 		Adapters: []analyze.AdapterInfo{}, Prompts: j.in.infos, Sites: j.in.sites, Precision: f.precision, Provider: extract.Provider(),
 		LoRAScale: f.loraScale, RepeatDepth: f.repeatDepth, Timings: j.timings, Warnings: nonNil(j.in.warnings),

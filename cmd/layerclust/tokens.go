@@ -31,7 +31,7 @@ func newTokensCommand() *cobra.Command {
 			if len(prompts) == 0 {
 				return usageError{fmt.Errorf("no prompt: give --prompt TEXT or --prompts FILE")}
 			}
-			list, err := tokenizePrompts(args[0], prompts, cmd.InOrStdin())
+			list, err := tokenizePrompts(cmd, args[0], prompts)
 			if err != nil {
 				return err
 			}
@@ -45,13 +45,17 @@ func newTokensCommand() *cobra.Command {
 }
 
 // tokenizePrompts needs only the tokenizer of a model's folder.
-func tokenizePrompts(dir string, args []promptArg, stdin io.Reader) ([]tokenized, error) {
+func tokenizePrompts(cmd *cobra.Command, model string, args []promptArg) ([]tokenized, error) {
+	dir, err := loader.ResolveModel(cmd.Context(), model, loader.HubOptions{Progress: cmd.ErrOrStderr()})
+	if err != nil {
+		return nil, err
+	}
 	t, err := loader.OpenTokenizer(dir)
 	if err != nil {
 		return nil, err
 	}
 	defer t.Close()
-	texts, err := readPrompts(args, stdin)
+	texts, err := readPrompts(args, cmd.InOrStdin())
 	if err != nil {
 		return nil, err
 	}
