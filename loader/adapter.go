@@ -260,13 +260,13 @@ func (a *Adapter) warnOtherBase(m *Model) {
 		dir = m.Dir
 	}
 	for parent := range strings.SplitSeq(filepath.ToSlash(dir), "/") {
-		if strings.Contains(plainLetters(parent), asked) { // a hub cache has the name above the snapshot
+		if strings.HasSuffix(plainLetters(parent), asked) { // a hub cache has the name above the snapshot
 			return
 		}
 	}
 	source, _ := m.Config.Raw["_name_or_path"].(string)
 	for _, name := range []string{filepath.Base(dir), filepath.Base(source)} {
-		if name = plainLetters(name); len(name) >= 3 && strings.Contains(asked, name) {
+		if name = plainLetters(name); len(name) >= 3 && (strings.Contains(asked, name) || strings.Contains(name, asked)) {
 			return
 		}
 	}

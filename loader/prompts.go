@@ -12,6 +12,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"unicode/utf8"
 )
 
 // Bounds on prompt files: far above any use, far below what exhausts memory.
@@ -75,8 +76,11 @@ func readAllBounded(name string, r io.Reader) ([]byte, error) {
 	if len(data) > maxPromptFile {
 		return nil, inputErrorf("%s: more than %d bytes", name, maxPromptFile)
 	}
-	return data, nil
+	return bytes.TrimPrefix(data, byteOrderMark), nil
 }
+
+// byteOrderMark begins the files of some editors; it is no part of a text.
+var byteOrderMark = []byte("\xef\xbb\xbf")
 
 func onePrompt(name string, data []byte) ([]PromptText, error) {
 	if len(data) == 0 {
@@ -104,7 +108,11 @@ func parsePromptLines(name string, r io.Reader) ([]PromptText, error) {
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}
-		p, err := parsePrompt(lines.Bytes())
+		line := lines.Bytes()
+		if n == 1 {
+			line = bytes.TrimPrefix(line, byteOrderMark)
+		}
+		p, err := parsePrompt(line)
 		if err != nil {
 			return nil, inputErrorf("%s: line %d: %w", name, n, err)
 		}
@@ -124,8 +132,17 @@ func parsePromptLines(name string, r io.Reader) ([]PromptText, error) {
 
 func parsePrompt(line []byte) (PromptText, error) {
 	var l promptLine
+	if _, err := parseObject(line); err != nil { // refuses keys given twice as well
+		return PromptText{}, err
+	}
 	if err := json.Unmarshal(line, &l); err != nil {
+		if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return PromptText{}, fmt.Errorf("%s: a %s does not belong there", t.Field, t.Value)
+		}
 		return PromptText{}, jsonFault(err)
+	}
+	if l.Text != nil && !wholeText(line, *l.Text) {
+		return PromptText{}, errors.New("text is not UTF-8, or has half a surrogate pair")
 	}
 	p := PromptText{ID: l.ID, Group: l.Group, Label: l.Label, Mask: l.Mask}
 	switch {
@@ -145,6 +162,15 @@ func parsePrompt(line []byte) (PromptText, error) {
 		p.Text = *l.Text
 	}
 	return p, nil
+}
+
+// wholeText says whether a decoded text is what its line has: encoding/json puts
+// U+FFFD in the place of bytes and escapes that are no character.
+func wholeText(line []byte, text string) bool {
+	if !strings.ContainsRune(text, utf8.RuneError) {
+		return true
+	}
+	return utf8.Valid(line) && (bytes.ContainsRune(line, utf8.RuneError) || bytes.Contains(bytes.ToLower(line), []byte(`\ufffd`)))
 }
 
 // NamePrompts gives prompts without an id the ids prompt-0, prompt-1 ... by

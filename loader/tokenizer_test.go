@@ -130,9 +130,10 @@ func TestReadPrompts(t *testing.T) {
 		return path
 	}
 	text := "two\nlines\n"
+	marked := "\xef\xbb\xbf" + text
 	lines := `{"id":"a","text":"one","group":"g","label":"l","mask":[0]}` + "\n\n" + `{"input_ids":[1,2]}` + "\n"
 	for _, c := range []struct{ name, path, stdin string }{
-		{"txt", write("p.txt", text), ""}, {"stdin text", "-", text},
+		{"txt", write("p.txt", text), ""}, {"stdin text", "-", text}, {"byte order mark", write("m.txt", marked), ""},
 	} {
 		got, err := loader.ReadPrompts(c.path, strings.NewReader(c.stdin))
 		if err != nil || len(got) != 1 || got[0].Text != text {
@@ -156,7 +157,7 @@ func TestReadPromptsRefusals(t *testing.T) {
 	for content, want := range map[string]string{
 		"": "no prompt", "{": "line 1", `{"id":"a"}`: "neither text nor input_ids", `{"text":""}`: "text is empty",
 		`{"input_ids":[]}`: "input_ids is empty", `{"text":"a","input_ids":[1]}`: "both",
-		"{\"text\":\"a\"}\n[1]": "line 2", `{"input_ids":[3000000000]}`: "line 1", `{"input_ids":[1.5]}`: "line 1", `{"text":7}`: "line 1",
+		"{\"text\":\"a\"}\n[1]": "line 2", "{\"text\":\"he\xff\"}": "not UTF-8", `{"text":"a\ud800b"}`: "not UTF-8", `{"text":"a","text":"b"}`: "text", `{"input_ids":[3000000000]}`: "line 1", `{"input_ids":[1.5]}`: "line 1", `{"text":7}`: "text: a number", `{"id":3,"text":"a"}`: "id: a number",
 	} {
 		path := filepath.Join(t.TempDir(), "p.jsonl")
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {

@@ -170,3 +170,6 @@ func (s *stage) discard() {
 		_ = os.Remove(p.temp)
 	}
 }
+
+// FigureFiles lists the names that a run may give to files in figures/.
+func FigureFiles() []string { return append([]string(nil), figureFiles...) }

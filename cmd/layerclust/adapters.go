@@ -35,7 +35,7 @@ func (in *inputs) openAdapters(ctx context.Context, f *inputFlags, hub loader.Hu
 			in.warn("adapter %s: %s", a.Name, w)
 		}
 		if a.Zero() {
-			in.warn("adapter %s changes nothing: its weights are those of an adapter before training (B = 0)", a.Name)
+			in.warn("adapter %s changes nothing: every update is zero (B = 0, as before training, or a scale of 0)", a.Name)
 		}
 	}
 	for _, ref := range tuned {
@@ -63,7 +63,7 @@ func parseRefs(args []string, parse func(string) ([]loader.AdapterRef, error)) (
 
 // adapterInfo says what of an adapter was applied.
 func adapterInfo(a *loader.Adapter, applied extract.Applied, sums map[string]string) analyze.AdapterInfo {
-	info := analyze.AdapterInfo{Name: a.Name, Path: a.Dir, Scale: a.Scale, ModulesApplied: applied.Modules,
+	info := analyze.AdapterInfo{Name: a.Name, Path: a.Dir, Base: a.Config.BaseModel, Scale: a.Scale, ModulesApplied: applied.Modules,
 		RelativeNorm: applied.RelativeNorm, RelativeMax: applied.RelativeMax, SHA256: sums}
 	loras := []*loader.LoRA{a.Embed, a.Head}
 	for _, path := range a.Paths {

@@ -13,11 +13,11 @@ func TestReplacingThatFails(t *testing.T) {
 	w := newWorld(t)
 	w.run(t, "out", "--save-states").fine(t)
 	before := snapshot(t, w.at("out"))
-	if err := syscall.Mount("tmpfs", w.at("out/figures"), "tmpfs", 0, "size=64k"); err != nil {
+	if err := syscall.Mount("tmpfs", w.at("out/states"), "tmpfs", 0, "size=64k"); err != nil {
 		t.Skipf("a disk cannot be mounted here: %v", err)
 	}
 	o := w.run(t, "out", "--seed", "1", "--fresh")
-	if err := syscall.Unmount(w.at("out/figures"), 0); err != nil {
+	if err := syscall.Unmount(w.at("out/states"), 0); err != nil {
 		t.Fatal(err)
 	}
 	o.refused(t, exitInput, "--out", w.at("out"), syscall.EBUSY.Error())

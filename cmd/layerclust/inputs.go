@@ -3,8 +3,11 @@ package main
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -208,6 +211,9 @@ func tokenizerFor(dir string, prompts []loader.PromptText) (loader.Tokenizer, er
 	if err == nil {
 		return t, nil
 	}
+	if !errors.Is(err, fs.ErrNotExist) { // a damaged one would leave special tokens unmasked
+		return nil, err
+	}
 	if slices.ContainsFunc(prompts, func(p loader.PromptText) bool { return p.IDs == nil }) {
 		return nil, fmt.Errorf("%w; prompts as input_ids need none", err)
 	}
@@ -298,11 +304,17 @@ func (in *inputs) close() {
 	}
 }
 
+// tokenizerConfig has a say in the ids, too.
+const tokenizerConfig = "tokenizer_config.json"
+
 // modelFiles are the files of a model's folder that decide what it does.
 func (in *inputs) modelFiles() []string {
 	files := append([]string{"config.json"}, in.model.Weights.Files()...)
 	if in.tokenizer != nil {
 		files = append(files, "tokenizer.json")
+		if _, err := os.Stat(filepath.Join(in.model.Dir, tokenizerConfig)); err == nil {
+			files = append(files, tokenizerConfig)
+		}
 	}
 	return files
 }

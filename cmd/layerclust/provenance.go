@@ -5,7 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
+	"path/filepath"
 
 	"github.com/layerclust/layerclust/analyze"
 	"github.com/layerclust/layerclust/extract"
@@ -72,18 +74,32 @@ func (f *inputFlags) fingerprint(in *inputs) string {
 	type adapter struct {
 		Name, Path string
 		Scale      float64
+		Files      []string
 	}
 	key := struct {
 		Model    string
+		Files    []string
 		Adapters []adapter
 		Prompts  []analyze.PromptInfo
 		Options  []any
-	}{Model: absolute(in.model.Dir), Prompts: in.infos}
+	}{Model: absolute(in.model.Dir), Files: stamps(in.model.Dir, in.modelFiles()), Prompts: in.infos}
 	for _, a := range in.adapters {
-		key.Adapters = append(key.Adapters, adapter{a.Name, absolute(a.Dir), a.Scale})
+		key.Adapters = append(key.Adapters, adapter{a.Name, absolute(a.Dir), a.Scale, stamps(a.Dir, a.Files())})
 	}
 	key.Options = []any{version, f.command, in.layers.chosen, in.sites, f.saveStates, f.precision, f.repeatDepth, f.loraScale, f.mask, f.bootstrap, f.seed}
 	return digest(key)
+}
+
+// stamps tell whether files have changed since another run, at the cost of a
+// look: their hashes are known only at its end.
+func stamps(dir string, names []string) []string {
+	var list []string
+	for _, name := range names {
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			list = append(list, fmt.Sprintf("%s %d %d", name, info.Size(), info.ModTime().UnixNano()))
+		}
+	}
+	return list
 }
 
 // digest is the SHA-256 of a value's JSON, in hexadecimal.

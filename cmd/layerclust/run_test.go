@@ -258,12 +258,22 @@ func TestOutputFolder(t *testing.T) {
 // TestHalfFolderIsRefused: results without a run.json belong to no finished run.
 func TestHalfFolderIsRefused(t *testing.T) {
 	w := newWorld(t)
-	testmodel.WriteModel(t, w.at("out"), w.spec) // a folder with other things in it is fine
+	must(t, os.Mkdir(w.at("out"), 0o755))
+	w.write(t, "out/notes.txt", "mine") // a folder with other things in it is fine
+	must(t, os.Mkdir(w.at("out/figures"), 0o755))
+	w.write(t, "out/figures/plot.svg", "mine") // and so are other figures
 	w.run(t, "out").fine(t)
+	w.run(t, "out", "--fresh", "--seed", "9").fine(t)
+	for _, name := range []string{"notes.txt", "figures/plot.svg"} {
+		if got := string(readFile(t, w.at("out"), name)); got != "mine" {
+			t.Errorf("%s is %q", name, got)
+		}
+	}
+	w.run(t, "model").refused(t, exitInput, "config.json", "folder of a model")
 	w.write(t, "half.csv", "")
 	cli(t, "run", w.model, "--prompts", w.prompts, "--out", w.at("half.csv")).refused(t, exitInput, "--out", "not a folder")
 	w2 := newWorld(t)
-	testmodel.WriteModel(t, w2.at("out"), w2.spec)
+	must(t, os.Mkdir(w2.at("out"), 0o755))
 	w2.write(t, "out/metrics.csv", "mine")
 	w2.run(t, "out").refused(t, exitInput, "metrics.csv", "--fresh")
 	if got := string(readFile(t, w2.at("out"), "metrics.csv")); got != "mine" {
