@@ -27,6 +27,17 @@ func newContingency(a, b []int) *contingency {
 	return c
 }
 
+// same says whether the two partitions are one.
+func (c *contingency) same() bool {
+	filled := 0
+	for _, n := range c.cells {
+		if n > 0 {
+			filled++
+		}
+	}
+	return filled == len(c.a) && filled == len(c.b)
+}
+
 // indexLabels numbers the labels, noise among them, from 0 by first token.
 func indexLabels(labels []int) (index []int, n int) {
 	number := map[int]int{}
@@ -73,8 +84,8 @@ func pairs(sizes ...float64) float64 {
 // Labellings that are both one cluster, or both all singletons, agree: 1.
 func AMI(a, b []int) float64 {
 	c := newContingency(a, b)
-	if len(c.a) == len(c.b) && (len(c.a) <= 1 || len(c.a) == c.n) {
-		return 1
+	if len(c.a) == len(c.b) && (len(c.a) <= 1 || len(c.a) == c.n || c.same()) {
+		return 1 // exactly, where rounding would leave 1 ± 2e-16
 	}
 	expected := c.expectedInformation()
 	spread := (entropy(c.a) + entropy(c.b)) / 2

@@ -41,7 +41,7 @@ func (b *bootstrap) interval(values []float64) (lo, hi float64) {
 		low.add(s / float64(n))
 		high.add(s / float64(n))
 	}
-	return low.quantile(rank), high.quantile(rank)
+	return low.quantile(rank) + 0, high.quantile(rank) + 0 // never -0
 }
 
 func (b *bootstrap) resamples(n int) []int32 {

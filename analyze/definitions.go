@@ -128,7 +128,7 @@ func clusterDefinitions() []Definition {
 		Definition{"noise_share", "share of tokens in no cluster", "Campello, Moulavi and Sander 2013", ""},
 		Definition{"largest_cluster_share", "share of tokens in the largest cluster", "", ""},
 		Definition{metricLoss, "mean of -log p(token | tokens before), in nats", "",
-			"at the last layer, mask none only: every predicted token; n counts them"},
+			"at the last layer, of every predicted token whatever the mask; n counts them"},
 	)
 }
 

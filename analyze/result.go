@@ -93,6 +93,7 @@ type ModelInfo struct {
 type AdapterInfo struct {
 	Name           string            `json:"name"`
 	Path           string            `json:"path"`
+	Base           string            `json:"base_model"` // that it was trained on, as it says itself
 	Scale          float64           `json:"scale"`
 	ModulesApplied int               `json:"modules_applied"`
 	RelativeNorm   float64           `json:"relative_norm"`     // |W'-W|_F / |W|_F over the applied modules together

@@ -185,6 +185,20 @@ const SiteResid = "resid"
 // ReasonMassive is the Reason of a token masked for being massive.
 const ReasonMassive = "massive"
 
+// Observe notes the massive tokens of a state that is not itself to be
+// measured: a choice of layers must not change which tokens the mask leaves
+// out.
+func (s *Study) Observe(st State) error {
+	if st.Variant != Base {
+		return nil
+	}
+	if st.T < 1 || st.D < 1 || len(st.X) != st.T*st.D {
+		return fmt.Errorf("%s: %d values for %d tokens and %d coordinates", st.Key, len(st.X), st.T, st.D)
+	}
+	s.noteMassive(st)
+	return nil
+}
+
 // Massive returns the tokens of a prompt that are massive at any layer of the
 // base seen so far, by position.
 func (s *Study) Massive(prompt string) []Masked {
@@ -206,7 +220,7 @@ type loss struct {
 
 // AddLoss gives the mean next-token loss of a variant on a prompt, in nats over
 // n predicted tokens; it becomes the row next_token_loss of that layer. It is
-// of every token, so it stands under MaskNone only.
+// of every token, so it is the same under both masks.
 func (s *Study) AddLoss(variant, prompt, layer string, mean float64, n int) {
 	s.losses[lossKey{variant, prompt}] = loss{layer, mean, n}
 }

@@ -79,7 +79,11 @@ func (s *Study) lossRows(variant string, u unit) []Row {
 	if !ok || l.layer != u.layer || u.site != SiteResid || math.IsNaN(l.mean) {
 		return nil
 	}
-	return []Row{newRow(u.key(variant), metricLoss, MaskNone, l.mean, l.n)}
+	var rows []Row
+	for _, mask := range maskNames {
+		rows = append(rows, newRow(u.key(variant), metricLoss, mask, l.mean, l.n))
+	}
+	return rows
 }
 
 // Metrics that are not of a View.

@@ -19,13 +19,19 @@ type engine struct {
 	backend compute.Backend
 	config  loader.Config
 	bf16    bool
-	sites   []Site      // besides Resid, in the order Attn, MLP
-	finish  *graph.Exec // the final norm
-	loss    *graph.Exec // a chunk of the head
+	sites   []Site                  // besides Resid, in the order Attn, MLP
+	finish  map[float64]*graph.Exec // the final norm by its epsilon
+	loss    *graph.Exec             // a chunk of the head
 
 	mu     sync.Mutex // guards what follows: blocks run on several goroutines
 	blocks map[blockShape]*graph.Exec
-	tables map[int][2]*tensors.Tensor // RoPE cosines and sines by prompt length
+	tables map[ropeKey][2]*tensors.Tensor // RoPE cosines and sines
+}
+
+// ropeKey is what rotary tables depend on beside the head's size.
+type ropeKey struct {
+	rope   loader.Rope
+	tokens int
 }
 
 // Provider names the engine for run.json. Without SIMD the Go backend still
@@ -46,8 +52,8 @@ func newEngine(c loader.Config, opts Options) (*engine, error) {
 	if err != nil {
 		return nil, err
 	}
-	e := &engine{backend: backend, config: c, bf16: opts.BF16,
-		blocks: map[blockShape]*graph.Exec{}, tables: map[int][2]*tensors.Tensor{}}
+	e := &engine{backend: backend, config: c, bf16: opts.BF16, blocks: map[blockShape]*graph.Exec{},
+		tables: map[ropeKey][2]*tensors.Tensor{}, finish: map[float64]*graph.Exec{}}
 	for _, site := range []Site{Attn, MLP} {
 		for _, asked := range opts.Sites {
 			if asked == site {
@@ -56,45 +62,64 @@ func newEngine(c loader.Config, opts Options) (*engine, error) {
 			}
 		}
 	}
-	if e.finish, err = graph.NewExec(backend, func(x, gain *graph.Node) *graph.Node {
-		return rmsNorm(x, gain, c.RMSNormEps)
-	}); err != nil {
+	if e.loss, err = graph.NewExec(backend, e.lossGraph); err != nil {
 		return nil, err
 	}
-	if e.loss, err = graph.NewExec(backend, func(x, head, targets *graph.Node) []*graph.Node {
-		if e.bf16 {
-			x = roundBF16(x)
-		}
-		return lossParts(x, head, targets)
-	}); err != nil {
-		return nil, err
-	}
-	e.finish.SetMaxCache(-1) // one compilation for each prompt length, however many
-	e.loss.SetMaxCache(-1)
+	e.loss.SetMaxCache(-1) // one compilation for each prompt length, however many
 	return e, nil
 }
 
-// runBlock runs one block on x (T, D) and returns the residual stream after
-// it, then the sites asked for, all (T, D).
-func (e *engine) runBlock(x *tensors.Tensor, w *slots, u updates) ([]*tensors.Tensor, error) {
+// lossGraph is lossParts of x, a chunk of the head, targets and, where there is
+// one, the head's bias.
+func (e *engine) lossGraph(nodes []*graph.Node) []*graph.Node {
+	x := nodes[0]
+	if e.bf16 {
+		x = roundBF16(x)
+	}
+	var bias *graph.Node
+	if len(nodes) > 3 {
+		bias = nodes[3]
+	}
+	return lossParts(x, nodes[1], nodes[2], bias)
+}
+
+// finalNorm applies the norm after the last block to x (T, D).
+func (e *engine) finalNorm(x, gain *tensors.Tensor, eps float64) (*tensors.Tensor, error) {
+	exec, ok := e.finish[eps]
+	if !ok {
+		var err error
+		if exec, err = graph.NewExec(e.backend, func(x, gain *graph.Node) *graph.Node { return rmsNorm(x, gain, eps) }); err != nil {
+			return nil, err
+		}
+		exec.SetMaxCache(-1)
+		e.finish[eps] = exec
+	}
+	out, err := exec.Call(x, gain)
+	if err != nil {
+		return nil, err
+	}
+	return out[0], nil
+}
+
+// runBlock runs block layer on x (T, D) with a variant's weights, and returns
+// the residual stream after it, then the sites asked for, all (T, D).
+func (e *engine) runBlock(x *tensors.Tensor, w *blockWeights, c loader.Config, layer int) ([]*tensors.Tensor, error) {
 	t := x.Shape().Dimensions[0]
-	tables, err := e.rope(t)
+	tables, err := e.rope(c.Rope, t)
 	if err != nil {
 		return nil, err
 	}
-	exec, err := e.blockExec(u.shape())
+	shape := blockShape{forms: w.forms(), eps: c.RMSNormEps}
+	if window := c.Window(layer); window < t {
+		shape.window = window
+	}
+	exec, err := e.blockExec(shape)
 	if err != nil {
 		return nil, err
 	}
-	args := []any{x, tables[0], tables[1], w.attnNorm.tensor, w.mlpNorm.tensor}
-	for i, s := range w.projections {
-		args = append(args, s.weight.tensor)
-		if s.bias != nil {
-			args = append(args, s.bias.tensor)
-		}
-		for _, t := range u[i].tensors() {
-			args = append(args, t)
-		}
+	args := []any{x, tables[0], tables[1]}
+	for _, t := range w.inputs() {
+		args = append(args, t)
 	}
 	return exec.Call(args...)
 }
@@ -132,13 +157,14 @@ func (e *engine) blockGraph(shape blockShape) func([]*graph.Node) []*graph.Node 
 }
 
 // rope gives the rotary tables for prompts of t tokens.
-func (e *engine) rope(t int) ([2]*tensors.Tensor, error) {
+func (e *engine) rope(r loader.Rope, t int) ([2]*tensors.Tensor, error) {
 	e.mu.Lock()
 	defer e.mu.Unlock()
-	if tables, ok := e.tables[t]; ok {
+	key := ropeKey{r, t}
+	if tables, ok := e.tables[key]; ok {
 		return tables, nil
 	}
-	cos, sin := ropeTables(e.config.Rope, e.config.HeadDim, t)
+	cos, sin := ropeTables(r, e.config.HeadDim, t)
 	var tables [2]*tensors.Tensor
 	for i, flat := range [][]float32{cos, sin} {
 		table, err := e.tensorOf(flat, t, e.config.HeadDim/2)
@@ -147,7 +173,7 @@ func (e *engine) rope(t int) ([2]*tensors.Tensor, error) {
 		}
 		tables[i] = table
 	}
-	e.tables[t] = tables
+	e.tables[key] = tables
 	return tables, nil
 }
 
@@ -173,7 +199,9 @@ func (e *engine) close() {
 	for _, x := range e.blocks {
 		x.Finalize()
 	}
-	e.finish.Finalize()
+	for _, x := range e.finish {
+		x.Finalize()
+	}
 	e.loss.Finalize()
 	for _, t := range e.tables {
 		free(t[:])

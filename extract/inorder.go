@@ -8,8 +8,9 @@ import "sync"
 // it; what was computed and not consumed is dropped.
 func inOrder[T any](n, workers int, compute func(i int) (T, error), consume func(i int, item T) error, drop func(T)) error {
 	type result struct {
-		item T
-		err  error
+		item  T
+		err   error
+		panic any // of compute, to go on where the caller can catch it
 	}
 	results := make([]chan result, n)
 	for i := range results {
@@ -26,14 +27,21 @@ func inOrder[T any](n, workers int, compute func(i int) (T, error), consume func
 				return
 			}
 			running.Go(func() {
-				item, err := compute(i)
-				results[i] <- result{item, err}
+				var r result
+				defer func() {
+					r.panic = recover()
+					results[i] <- r
+				}()
+				r.item, r.err = compute(i)
 			})
 		}
 	})
 	var err error
 	for i := 0; i < n && err == nil; i++ {
 		r := <-results[i]
+		if r.panic != nil {
+			panic(r.panic)
+		}
 		if err = r.err; err == nil {
 			err = consume(i, r.item)
 		}
@@ -44,7 +52,7 @@ func inOrder[T any](n, workers int, compute func(i int) (T, error), consume func
 	for _, c := range results {
 		select {
 		case r := <-c:
-			if r.err == nil {
+			if r.err == nil && r.panic == nil {
 				drop(r.item)
 			}
 		default:

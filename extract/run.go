@@ -31,12 +31,13 @@ func Run(ctx context.Context, m *loader.Model, adapters []*loader.Adapter, promp
 			return nil, fmt.Errorf("layer %d: %w", b, err)
 		}
 	}
-	trace := &Trace{Layers: r.layers, Applied: r.applied()}
+	trace := &Trace{Layers: r.layers}
 	if r.depth == r.layers {
 		if trace.Loss, err = r.head(); err != nil {
 			return nil, fmt.Errorf("after the last layer: %w", err)
 		}
 	}
+	trace.Applied = r.applied()
 	return trace, nil
 }
 
@@ -44,7 +45,7 @@ func Run(ctx context.Context, m *loader.Model, adapters []*loader.Adapter, promp
 type run struct {
 	ctx      context.Context
 	model    *loader.Model
-	adapters []*loader.Adapter
+	variants []*variant // the base first
 	prompts  []Prompt
 	opts     Options
 	sink     Sink
@@ -53,9 +54,7 @@ type run struct {
 	weights  *slots
 	layers   int                 // blocks in all, repeats counted
 	depth    int                 // blocks to run
-	resid    [][]*tensors.Tensor // (prompts, variants) each (T, D); an adapter that changed nothing yet has the base's tensor itself
-	changed  []bool              // (variants) whether its states may differ from the base's
-	norms    []changeNorms       // (adapters)
+	resid    [][]*tensors.Tensor // (prompts, variants) each (T, D); a variant that is still the base has the base's tensor itself
 	progress Progress
 }
 
@@ -65,9 +64,12 @@ func newRun(ctx context.Context, m *loader.Model, adapters []*loader.Adapter, pr
 	if opts.LastLayer >= 0 && opts.LastLayer < layers {
 		depth = opts.LastLayer
 	}
+	variants := newVariants(m, adapters)
 	for _, p := range prompts {
-		if err := checkIDs(p, m.Config.VocabSize); err != nil {
-			return nil, err
+		for _, v := range variants {
+			if err := checkIDs(p, v); err != nil {
+				return nil, err
+			}
 		}
 	}
 	e, err := newEngine(m.Config, opts)
@@ -78,21 +80,22 @@ func newRun(ctx context.Context, m *loader.Model, adapters []*loader.Adapter, pr
 	if err != nil {
 		return nil, err
 	}
-	r := &run{ctx: ctx, model: m, adapters: adapters, prompts: prompts, opts: opts, sink: sink,
+	r := &run{ctx: ctx, model: m, variants: variants, prompts: prompts, opts: opts, sink: sink,
 		engine: e, workers: runtime.GOMAXPROCS(0), weights: w, layers: layers, depth: depth,
-		resid: make([][]*tensors.Tensor, len(prompts)), changed: make([]bool, 1+len(adapters)), norms: make([]changeNorms, len(adapters))}
+		resid: make([][]*tensors.Tensor, len(prompts))}
 	r.progress = Progress{Layers: depth, Total: r.tokens() * int64(depth)}
 	return r, nil
 }
 
-// checkIDs refuses an empty prompt and ids that the embedding does not have.
-func checkIDs(p Prompt, vocab int) error {
+// checkIDs refuses an empty prompt and ids that a variant's embedding does not
+// have.
+func checkIDs(p Prompt, v *variant) error {
 	if len(p.IDs) == 0 {
 		return loader.InputErrorf("prompt %q is empty", p.ID)
 	}
 	for i, id := range p.IDs {
-		if id < 0 || int(id) >= vocab {
-			return loader.InputErrorf("prompt %q: token %d has id %d, outside the vocabulary of %d", p.ID, i, id, vocab)
+		if id < 0 || int(id) >= v.config.VocabSize {
+			return loader.InputErrorf("prompt %q: token %d has id %d, outside the vocabulary of %d (%s)", p.ID, i, id, v.config.VocabSize, v.name)
 		}
 	}
 	return nil
@@ -104,39 +107,7 @@ func (r *run) tokens() int64 {
 	for _, p := range r.prompts {
 		n += len(p.IDs)
 	}
-	return int64(n * (1 + len(r.adapters)))
-}
-
-// embed reads the embedding rows of every prompt and emits layer 0.
-func (r *run) embed() error {
-	d := r.model.Config.HiddenSize
-	for i, p := range r.prompts {
-		x, err := r.engine.tensor(len(p.IDs), d)
-		if err != nil {
-			return err
-		}
-		r.resid[i] = slices.Repeat([]*tensors.Tensor{x}, 1+len(r.adapters))
-		if err := writing(x, func(flat []float32) error { return r.embedding(p.IDs, flat) }); err != nil {
-			return err
-		}
-		for v := range r.resid[i] {
-			if err := r.emit(States{Layer: 0, Site: Resid, Variant: v, Prompt: i}, x); err != nil {
-				return err
-			}
-		}
-	}
-	return nil
-}
-
-// embedding reads the rows of ids into x (len(ids), D).
-func (r *run) embedding(ids []int32, x []float32) error {
-	d := r.model.Config.HiddenSize
-	for t, id := range ids {
-		if err := r.model.Weights.ReadRow(loader.EmbedTensor, int(id), x[t*d:(t+1)*d]); err != nil {
-			return err
-		}
-	}
-	return nil
+	return int64(n * len(r.variants))
 }
 
 // block runs block b for every prompt and variant.
@@ -145,25 +116,25 @@ func (r *run) block(b int) error {
 	if err := r.weights.fill(source); err != nil {
 		return err
 	}
-	updates, err := r.prepare(b, source)
+	overlays, err := r.prepare(b)
+	defer func() {
+		for _, o := range overlays {
+			free(o.temporary)
+		}
+	}()
 	if err != nil {
 		return err
 	}
-	defer func() {
-		for _, u := range updates {
-			u.free()
-		}
-	}()
 	tasks := r.tasks()
-	next := make([]*tensors.Tensor, 1+len(r.adapters)) // (variants) of the prompt being consumed
-	var shared []*tensors.Tensor                       // the base's outputs, which unchanged variants share
+	next := make([]*tensors.Tensor, len(r.variants)) // of the prompt being consumed
+	var shared []*tensors.Tensor                     // the base's outputs, which unchanged variants share
 	return inOrder(len(tasks), r.workers,
 		func(i int) ([]*tensors.Tensor, error) {
 			t := tasks[i]
 			if err := r.ctx.Err(); err != nil {
 				return nil, err
 			}
-			return r.engine.runBlock(r.resid[t.prompt][t.variant], r.weights, updates[t.variant])
+			return r.engine.runBlock(r.resid[t.prompt][t.variant], &overlays[t.variant].weights, r.variants[t.variant].config, source)
 		},
 		func(i int, out []*tensors.Tensor) error {
 			t := tasks[i]
@@ -196,11 +167,11 @@ type task struct {
 func (r *run) tasks() []task {
 	var list []task
 	for p := range r.prompts {
-		for v, changed := range r.changed {
-			if v == 0 || changed {
-				list = append(list, task{prompt: p, variant: v})
+		for i, v := range r.variants {
+			if i == 0 || v.changed {
+				list = append(list, task{prompt: p, variant: i})
 			}
-			list[len(list)-1].until = v + 1
+			list[len(list)-1].until = i + 1
 		}
 		list[len(list)-1].last = true
 	}
@@ -223,20 +194,20 @@ func (r *run) emitTask(b int, t task, out, shared, next []*tensors.Tensor) error
 	return nil
 }
 
-// prepare makes the updates of source's projections ready, one set for each
-// variant, and notes which variants leave the base here.
-func (r *run) prepare(b, source int) ([]updates, error) {
-	all := make([]updates, 1+len(r.adapters)) // the base's is empty
-	for i, a := range r.adapters {
-		u, norms, err := r.engine.updates(a, r.model, source, r.weights)
+// prepare makes the weights of every variant ready for block b, and notes which
+// variants leave the base here.
+func (r *run) prepare(b int) ([]*overlay, error) {
+	var all []*overlay
+	for _, v := range r.variants {
+		o, err := r.engine.overlay(v, r.weights)
+		all = append(all, o)
 		if err != nil {
-			return nil, fmt.Errorf("adapter %s: %w", a.Name, err)
+			return all, fmt.Errorf("adapter %s: %w", v.name, err)
 		}
-		all[i+1] = u
 		if b < r.model.Config.NumLayers { // a repeated block is the same module again
-			r.norms[i].add(norms)
+			v.norms.add(o.norms)
 		}
-		r.changed[i+1] = r.changed[i+1] || u.any()
+		v.changed = v.changed || o.differs
 	}
 	return all, nil
 }
@@ -266,11 +237,7 @@ func (r *run) emit(s States, x *tensors.Tensor) error {
 
 // blame finds the tensor behind a state that is not finite at token t.
 func (r *run) blame(s States, t int) error {
-	variant := "base"
-	if s.Variant > 0 {
-		variant = r.adapters[s.Variant-1].Name
-	}
-	where := fmt.Sprintf("prompt %q, %s: the %s state of token %d is not finite", r.prompts[s.Prompt].ID, variant, s.Site, t)
+	where := fmt.Sprintf("prompt %q, %s: the %s state of token %d is not finite", r.prompts[s.Prompt].ID, r.variants[s.Variant].name, s.Site, t)
 	if name := r.weights.notFinite(); name != "" {
 		return loader.InputErrorf("%s: tensor %s holds NaN or Inf", where, name)
 	}
@@ -298,7 +265,7 @@ func (r *run) told(b, p int) {
 	if r.opts.Progress == nil {
 		return
 	}
-	n := int64(len(r.prompts[p].IDs) * (1 + len(r.adapters)))
+	n := int64(len(r.prompts[p].IDs) * len(r.variants))
 	r.progress.Layer = b
 	if p == len(r.prompts)-1 {
 		r.progress.Layer = b + 1
@@ -310,9 +277,9 @@ func (r *run) told(b, p int) {
 
 // applied sums up what each adapter changed.
 func (r *run) applied() []Applied {
-	out := make([]Applied, len(r.adapters))
+	out := make([]Applied, len(r.variants)-1)
 	for i := range out {
-		out[i] = r.norms[i].applied()
+		out[i] = r.variants[i+1].norms.applied()
 	}
 	return out
 }
@@ -320,6 +287,11 @@ func (r *run) applied() []Applied {
 func (r *run) close() {
 	for _, states := range r.resid {
 		freeDistinct(states)
+	}
+	for _, v := range r.variants {
+		for _, t := range v.places {
+			free([]*tensors.Tensor{t})
+		}
 	}
 	r.weights.free()
 	r.engine.close()

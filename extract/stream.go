@@ -8,20 +8,53 @@ import (
 	"github.com/layerclust/layerclust/loader"
 )
 
-// slots hold the weights of one block as float32, allocated once and filled
-// again for every block. Converting on the way in costs one pass over the
+// blockWeights are the inputs of one block's graph, as float32: the base's own,
+// or those of a variant, which has the base's tensors but where it brings others.
+type blockWeights struct {
+	norms       []*tensors.Tensor // those of Config.Norms
+	projections [7]projection
+}
+
+// projection is one linear map, y = gain * (x Wᵀ) + (x Aᵀ) Bᵀ + bias; nil where
+// it has no such term.
+type projection struct {
+	weight *tensors.Tensor // (out, in)
+	bias   *tensors.Tensor // (out)
+	a, b   *tensors.Tensor // (r, in), (out, r)
+	gain   *tensors.Tensor // (out)
+}
+
+// inputs lists the tensors in the order of the graph.
+func (w *blockWeights) inputs() []*tensors.Tensor {
+	list := append([]*tensors.Tensor{}, w.norms...)
+	for _, p := range w.projections {
+		for _, t := range []*tensors.Tensor{p.weight, p.bias, p.a, p.b, p.gain} {
+			if t != nil {
+				list = append(list, t)
+			}
+		}
+	}
+	return list
+}
+
+// forms says which inputs each projection has.
+func (w *blockWeights) forms() [7]form {
+	var all [7]form
+	for i, p := range w.projections {
+		all[i] = form{bias: p.bias != nil, lora: p.a != nil, gain: p.gain != nil}
+	}
+	return all
+}
+
+// slots hold the base's weights of one block, allocated once and filled again
+// for every block. Converting to float32 on the way in costs one pass over the
 // weights, where converting in the graph would cost one for every variant and
 // prompt.
 type slots struct {
-	model             *loader.Model
-	layer             int // the block whose weights they hold
-	attnNorm, mlpNorm *slot
-	projections       [7]projectionSlots
-}
-
-// projectionSlots are the weight (out, in) and the bias (out) of a projection.
-type projectionSlots struct {
-	weight, bias *slot // bias nil where the model has none
+	model   *loader.Model
+	layer   int // the block whose weights they hold
+	weights blockWeights
+	all     []slot
 }
 
 // slot is one tensor's place.
@@ -34,42 +67,32 @@ func newSlots(e *engine, m *loader.Model) (*slots, error) {
 	c := m.Config
 	s := &slots{model: m}
 	var err error
-	add := func(name string, dims ...int) *slot {
-		t, e := e.tensor(dims...)
-		if e != nil && err == nil {
-			err = fmt.Errorf("%s: %w", name, e)
+	add := func(name string, dims ...int) *tensors.Tensor {
+		t, fault := e.tensor(dims...)
+		if fault != nil && err == nil {
+			err = fmt.Errorf("%s: %w", name, fault)
 		}
-		return &slot{name: name, tensor: t}
+		s.all = append(s.all, slot{name, t})
+		return t
 	}
-	s.attnNorm = add("input_layernorm.weight", c.HiddenSize)
-	s.mlpNorm = add("post_attention_layernorm.weight", c.HiddenSize)
+	for _, norm := range c.Norms() {
+		s.weights.norms = append(s.weights.norms, add(norm.Module+".weight", norm.Size))
+	}
 	for i, name := range projections {
 		out, in := c.ProjectionShape(name)
-		p := projectionSlots{weight: add(name+".weight", out, in)}
+		p := projection{weight: add(name+".weight", out, in)}
 		if c.HasBias(name) {
 			p.bias = add(name+".bias", out)
 		}
-		s.projections[i] = p
+		s.weights.projections[i] = p
 	}
 	return s, err
-}
-
-// all lists the slots that the model has.
-func (s *slots) all() []*slot {
-	list := []*slot{s.attnNorm, s.mlpNorm}
-	for _, p := range s.projections {
-		list = append(list, p.weight)
-		if p.bias != nil {
-			list = append(list, p.bias)
-		}
-	}
-	return list
 }
 
 // fill reads the weights of block layer.
 func (s *slots) fill(layer int) error {
 	s.layer = layer
-	for _, slot := range s.all() {
+	for _, slot := range s.all {
 		name := s.model.ModulePath(layer, slot.name)
 		if err := writing(slot.tensor, func(dst []float32) error { return s.model.Weights.ReadFloat32(name, dst) }); err != nil {
 			return err
@@ -80,7 +103,7 @@ func (s *slots) fill(layer int) error {
 
 // notFinite names a tensor of the current block that holds NaN or Inf, or "".
 func (s *slots) notFinite() string {
-	for _, slot := range s.all() {
+	for _, slot := range s.all {
 		found := false
 		reading(slot.tensor, func(flat []float32) error { //nolint:errcheck // the values are only looked at
 			found = firstNotFinite(flat, len(flat)) >= 0
@@ -94,7 +117,7 @@ func (s *slots) notFinite() string {
 }
 
 func (s *slots) free() {
-	for _, slot := range s.all() {
+	for _, slot := range s.all {
 		free([]*tensors.Tensor{slot.tensor})
 	}
 }

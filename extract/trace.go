@@ -1,11 +1,12 @@
 // Package extract takes prompts through the layers of a model, as the base and
-// with each of any number of LoRA adapters, and hands every layer's states to
-// a sink.
+// with each of any number of adapters or fine-tuned variants, and hands every
+// layer's states to a sink.
 //
 // The order is layer-major: the weights of a block are read once and serve
 // every prompt and every variant before the next block is read. A model is
 // never whole in memory, and one more adapter costs its arithmetic, not
-// another read of the base.
+// another read of the base. What an adapter replaces whole is read beside the
+// base's, so that a fine-tuned variant costs the memory of one more block.
 //
 //	for each block                      one read of its weights
 //	    for each prompt
@@ -70,6 +71,7 @@ type Options struct {
 	Sites       []Site // besides Resid, which is always given
 	RepeatDepth int    // the block stack is run this many times (arXiv 2402.15415 uses 2); 0 means 1
 	LastLayer   int    // the last hidden_states index wanted; -1 for all, with the next-token loss
+	NoLoss      bool   // leave the head out
 	BF16        bool   // round activations to bf16 before each product
 	Progress    func(Progress)
 }
@@ -89,9 +91,11 @@ type Trace struct {
 	Loss    [][]float64 // (variants, prompts) mean next-token loss in nats; NaN for one token; nil when the head was not run
 }
 
-// Applied says what of an adapter reached the model.
+// Applied says what of an adapter reached the model. The norms are those of
+// weights and biases, at the adapter's scale; those of the head count where the
+// head was run.
 type Applied struct {
-	Modules      int     // modules that were applied
+	Modules      int     // modules that were applied, once each however often blocks repeat
 	RelativeNorm float64 // |W'-W|_F / |W|_F over those modules together
 	RelativeMax  float64 // the largest of one module
 }

@@ -1,13 +1,11 @@
 package loader
 
 import (
-	"cmp"
+	"errors"
 	"fmt"
 	"math"
 	"path/filepath"
-	"regexp"
 	"slices"
-	"strconv"
 	"strings"
 )
 
@@ -18,21 +16,36 @@ const (
 	adapterPickleName = "adapter_model.bin"
 )
 
-// Adapter is an opened PEFT folder. The weight of a module of Modules becomes
+// Adapter is a change of a base model: an opened PEFT folder (OpenAdapter) or a
+// fully fine-tuned model (OpenVariant). What it brings, W' being the weight that
+// takes the place of W:
 //
 //	W' = W + s B A                              LoRA (Hu et al. 2021)
 //	W' = diag(m / |W + s B A|) (W + s B A)      DoRA (Liu et al. 2024, eq. 5)
+//	W' = a tensor of its own                    modules_to_save, biases, a fine-tuned model
+//	W' = W with some rows of its own            trainable_token_indices
 //
-// with s the module's scale and |.| the norm of each row, and the model is run
-// with W + Scale (W' - W).
+// with s the module's scale and |.| the norm of each row. The model is run with
+// W + Scale (W' - W) for every parameter that the adapter changes.
+//
+// Embedding and head are taken as PEFT runs them, not as it merges them: where
+// the base ties the two, an adapter of one leaves the other as it is, except for
+// trainable tokens and ensure_weight_tying, which PEFT ties as well.
 type Adapter struct {
 	Name     string
 	Dir      string
 	Scale    float64 // AdapterRef.Scale
 	Config   AdapterConfig
-	Modules  map[string]*LoRA // by module path, as Model.ModulePath gives it
+	Modules  map[string]*LoRA // linear maps of blocks by module path, as Model.ModulePath gives it
 	Paths    []string         // keys of Modules, by layer, then in the order of Projections
+	Embed    *LoRA            // of the embedding as a matrix (V, D), or nil
+	Head     *LoRA            // of the head (V, D), or nil
+	Tuned    *Model           // the fine-tuned model of OpenVariant; nil for PEFT
 	Warnings []string         // what a user should know though it is no error
+
+	file     *File                // nil for a fine-tuned model
+	replaced map[string]source    // by the base's tensor name; the head is always LMHeadTensor
+	rows     map[string]TokenRows // by the same names
 }
 
 // LoRA is the update of one linear map.
@@ -40,8 +53,11 @@ type LoRA struct {
 	Rank, In, Out int
 	A             []float32 // (r, in)
 	B             []float32 // (out, r)
-	Scale         float64   // factor of B A
+	Scale         float64   // factor of B A and of Bias
+	Bias          []float32 // (out), added to the module's own; nil without lora_bias
 	Magnitude     []float32 // (out); nil without DoRA
+	ColumnWise    bool      // DoRA of an embedding: the norms are those of columns, and Magnitude is (in)
+	Start         Start     // what of W training had moved into B A before it began
 }
 
 // AdapterOptions are choices of the user that hold for every adapter.
@@ -52,7 +68,7 @@ type AdapterOptions struct {
 }
 
 // OpenAdapter reads an adapter and matches it with the model. Every tensor must
-// belong to a linear map of the model and fit it, every module must have its
+// belong to a module of the model and fit it, every module must have its
 // whole set of tensors, and the modules must be those that the configuration
 // selects, at the ranks that it gives; anything else is an error that lists what
 // does not fit. With m nil, only the adapter's own files are compared.
@@ -70,19 +86,15 @@ func OpenAdapter(ref AdapterRef, m *Model, opts AdapterOptions) (*Adapter, error
 	if err != nil {
 		return nil, err
 	}
-	defer file.Close()
-	a := &Adapter{Name: ref.Name, Dir: ref.Dir, Scale: ref.Scale, Config: config, Modules: map[string]*LoRA{}}
-	sets, err := groupKeys(file)
-	if err != nil {
-		return nil, inputErrorf("%s: %w", path, err)
+	a := &Adapter{Name: ref.Name, Dir: ref.Dir, Scale: ref.Scale, Config: config, file: file,
+		Modules: map[string]*LoRA{}, replaced: map[string]source{}, rows: map[string]TokenRows{}}
+	if err := a.read(path, m, opts); err != nil {
+		file.Close()
+		return nil, err
 	}
-	if err := a.match(sets, m); err != nil {
-		return nil, inputErrorf("%s: %w", path, err)
-	}
-	for _, module := range a.Paths {
-		if err := a.load(file, module, sets[module], opts); err != nil {
-			return nil, err
-		}
+	if err := a.noteQuantised(); err != nil {
+		file.Close()
+		return nil, err
 	}
 	if m != nil {
 		a.warnOtherBase(m)
@@ -90,228 +102,130 @@ func OpenAdapter(ref AdapterRef, m *Model, opts AdapterOptions) (*Adapter, error
 	return a, nil
 }
 
-// Zero reports whether the adapter changes nothing: every B A is 0 and there are
-// no magnitudes, which could rescale a weight all the same.
-func (a *Adapter) Zero() bool {
-	zero := func(x []float32) bool { return !slices.ContainsFunc(x, func(v float32) bool { return v != 0 }) }
-	for _, l := range a.Modules {
-		if l.Magnitude != nil || l.Scale != 0 && !zero(l.B) && !zero(l.A) {
-			return false
+// read matches the file's tensors with the model and loads what is small.
+func (a *Adapter) read(path string, m *Model, opts AdapterOptions) error {
+	sets, err := groupKeys(a.file)
+	if err != nil {
+		return inputErrorf("%s: %w", path, err)
+	}
+	if err := a.match(sets, m); err != nil {
+		return inputErrorf("%s: %w", path, err)
+	}
+	for _, module := range sortedKeys(sets) {
+		if sets[module].hasLoRA() {
+			if err := a.load(module, sets[module], opts); err != nil {
+				return err
+			}
 		}
 	}
-	return true
-}
-
-// tensorSet is the tensors of one module, by the field of LoRA that they fill.
-type tensorSet struct{ a, b, magnitude *TensorInfo }
-
-// adapterKey takes a tensor's name apart. PEFT leaves its adapter name
-// ("default") out when it saves; other tools keep it. DoRA's magnitude has no
-// ".weight" in files that PEFT writes, and may have one in others.
-var adapterKey = regexp.MustCompile(
-	`^base_model\.model\.(.+)\.(?:(lora_A|lora_B)(?:\.default)?\.weight|(lora_magnitude_vector)(?:\.default)?(?:\.weight)?)$`)
-
-// groupKeys sorts the file's tensors by module.
-func groupKeys(file *File) (map[string]*tensorSet, error) {
-	sets := map[string]*tensorSet{}
-	var strange []string
-	for _, name := range file.Names() {
-		parts := adapterKey.FindStringSubmatch(name)
-		if parts == nil {
-			strange = append(strange, shown(name)+keyReason(name))
-			continue
-		}
-		set := sets[parts[1]]
-		if set == nil {
-			set = &tensorSet{}
-			sets[parts[1]] = set
-		}
-		slot := &set.magnitude
-		switch parts[2] {
-		case "lora_A":
-			slot = &set.a
-		case "lora_B":
-			slot = &set.b
-		}
-		if *slot != nil {
-			return nil, fmt.Errorf("tensors %s and %s are the same one", shown((*slot).Name), shown(name))
-		}
-		info, _ := file.Info(name)
-		*slot = &info
+	if err := a.loadRows(sets, m); err != nil {
+		return err
 	}
-	if len(strange) > 0 {
-		return nil, fmt.Errorf("%d tensors are not supported: %s", len(strange), listed(strange))
+	a.replace(sets, m)
+	if a.Config.start == StartPiSSA {
+		a.warn("init_lora_weights=pissa: the part of the base that it replaced is computed again, about a second for every matrix of a small model and a minute of a large one; " +
+			"saving the adapter once with PEFT's path_initial_model_for_weight_conversion spares that")
 	}
-	if len(sets) == 0 {
-		return nil, fmt.Errorf("there is no tensor in it")
-	}
-	return sets, nil
-}
-
-// keyReason explains some names that are no LoRA pair of a linear map.
-func keyReason(name string) string {
-	switch {
-	case strings.Contains(name, "lora_embedding_"):
-		return " (LoRA of an embedding)"
-	case strings.HasSuffix(name, ".bias"):
-		return " (a bias)"
-	case !strings.HasPrefix(name, "base_model.model."):
-		return " (does not start with base_model.model.)"
-	}
-	return ""
-}
-
-// match compares the modules with the configuration and the model, and fills
-// Paths.
-func (a *Adapter) match(sets map[string]*tensorSet, m *Model) error {
-	a.Paths = sortedKeys(sets)
-	slices.SortStableFunc(a.Paths, comparePaths)
-	var unfit, unselected []string
-	for _, path := range a.Paths {
-		if reason := a.unfit(path, sets[path], m); reason != "" {
-			unfit = append(unfit, shownKey(path)+": "+reason)
-		} else if !a.Config.targets.selects(path) {
-			unselected = append(unselected, path)
-		}
-	}
-	if len(unfit) > 0 {
-		base := ""
-		if m != nil && a.Config.BaseModel != "" {
-			base = " to this base (it was trained on " + shown(a.Config.BaseModel) + ")"
-		}
-		return fmt.Errorf("%d of its %d modules cannot be applied%s: %s", len(unfit), len(sets), base, listed(unfit))
-	}
-	if len(unselected) > 0 {
-		return fmt.Errorf("%d modules have tensors, but %s does not select them, so that PEFT would not apply them: %s",
-			len(unselected), adapterConfigName, listed(unselected))
-	}
-	if missing := a.withoutTensors(sets, m); len(missing) > 0 {
-		return fmt.Errorf("%d modules are selected by %s but have no tensors: %s", len(missing), adapterConfigName, listed(missing))
+	if a.Config.fanInFanOut {
+		a.warn("fan_in_fan_out=true has no effect: the model has linear maps, and PEFT sets it to false for them")
 	}
 	return nil
 }
 
-// blockModule takes a module path apart.
-var blockModule = regexp.MustCompile(`^model\.layers\.(0|[1-9]\d{0,8})\.(.+)$`)
-
-// splitPath returns the layer and the module of a block's projection.
-func splitPath(path string) (layer int, module string, ok bool) {
-	parts := blockModule.FindStringSubmatch(path)
-	if parts == nil || !slices.Contains(projections, parts[2]) {
-		return 0, "", false
-	}
-	layer, err := strconv.Atoi(parts[1])
-	return layer, parts[2], err == nil
+func (a *Adapter) warn(format string, args ...any) {
+	a.Warnings = append(a.Warnings, fmt.Sprintf(format, args...))
 }
 
-// unfit says why a module's tensors do not belong together, or not to the
-// configuration or the model; "" where they do.
-func (a *Adapter) unfit(path string, set *tensorSet, m *Model) string {
-	layer, module, ok := splitPath(path)
-	switch {
-	case !ok && (strings.HasSuffix(path, "lm_head") || strings.HasSuffix(path, "embed_tokens")):
-		return "adapters of the embedding and the head are not supported"
-	case !ok:
-		return "not a linear map of a Llama block"
-	case m != nil && layer >= m.Config.NumLayers:
-		return fmt.Sprintf("the base has %d layers", m.Config.NumLayers)
+// Close closes the adapter's files.
+func (a *Adapter) Close() error {
+	var errs []error
+	if a.file != nil {
+		errs = append(errs, a.file.Close())
 	}
-	if reason := a.broken(path, set); reason != "" || m == nil {
-		return reason
+	if a.Tuned != nil {
+		errs = append(errs, a.Tuned.Close())
 	}
-	out, in := set.b.Shape[0], set.a.Shape[1]
-	if wantOut, wantIn := m.Config.ProjectionShape(module); wantOut != out || wantIn != in {
-		return fmt.Sprintf("lora_B lora_A is (%d, %d), the base's weight (%d, %d)", out, in, wantOut, wantIn)
-	}
-	return ""
+	return errors.Join(errs...)
 }
 
-// broken says why a module's tensors are not the set that the configuration
-// speaks of; "" where they are.
-func (a *Adapter) broken(path string, set *tensorSet) string {
-	switch {
-	case set.a == nil:
-		return "lora_A is missing"
-	case set.b == nil:
-		return "lora_B is missing"
-	case len(set.a.Shape) != 2 || len(set.b.Shape) != 2 || set.a.Shape[0] != set.b.Shape[1]:
-		return fmt.Sprintf("lora_A %v and lora_B %v are not (r, in) and (out, r)", set.a.Shape, set.b.Shape)
-	case set.a.Shape[0] != a.Config.rank(path):
-		return fmt.Sprintf("lora_A %v has another rank than %s gives, %d", set.a.Shape, adapterConfigName, a.Config.rank(path))
-	case a.Config.UseDoRA && set.magnitude == nil:
-		return "lora_magnitude_vector is missing, but use_dora=true"
-	case !a.Config.UseDoRA && set.magnitude != nil:
-		return "there is a lora_magnitude_vector, but use_dora=false"
-	case set.magnitude != nil && !slices.Equal(set.magnitude.Shape, set.b.Shape[:1]):
-		return fmt.Sprintf("lora_magnitude_vector %v is not (%d)", set.magnitude.Shape, set.b.Shape[0])
+// Files lists the files of Dir that decide what the adapter does.
+func (a *Adapter) Files() []string {
+	if a.Tuned != nil {
+		return append([]string{configName}, a.Tuned.Weights.Files()...)
 	}
-	return ""
+	return []string{adapterConfigName, adapterFileName}
 }
 
-// withoutTensors lists the modules of the model that the configuration selects
-// and the file does not hold. Without a model, a name in a list of target
-// modules that no tensor answers to is told all the same.
-func (a *Adapter) withoutTensors(sets map[string]*tensorSet, m *Model) []string {
-	t := &a.Config.targets
-	var missing []string
-	if m == nil {
-		for _, name := range t.suffixes {
-			answers := func(path string) bool { return matchesSuffix([]string{name}, path) }
-			if !slices.ContainsFunc(sortedKeys(sets), answers) {
-				missing = append(missing, shown(name))
-			}
-		}
-		return missing
+// Zero reports whether the adapter changes nothing: it brings no tensor of its
+// own, every B A is 0 and there are no magnitudes, which could rescale a weight
+// all the same.
+func (a *Adapter) Zero() bool {
+	if len(a.replaced) > 0 || len(a.rows) > 0 {
+		return false
 	}
-	for _, path := range m.modulePaths() {
-		if t.selects(path) && sets[path] == nil {
-			missing = append(missing, path)
-		}
+	list := []*LoRA{a.Embed, a.Head}
+	for _, l := range a.Modules {
+		list = append(list, l)
 	}
-	return missing
+	return !slices.ContainsFunc(list, func(l *LoRA) bool { return l != nil && !l.zero() })
 }
 
-// modulePaths lists the modules of transformers' LlamaForCausalLM that have a
-// weight: those that target_modules can mean.
-func (m *Model) modulePaths() []string {
-	paths := []string{"model.embed_tokens"}
-	for layer := range m.Config.NumLayers {
-		for _, module := range projections {
-			paths = append(paths, modulePath(layer, module))
-		}
-		paths = append(paths, modulePath(layer, "input_layernorm"), modulePath(layer, "post_attention_layernorm"))
-	}
-	return append(paths, "model.norm", "lm_head")
+func (l *LoRA) zero() bool {
+	zero := func(x []float32) bool { return !slices.ContainsFunc(x, func(v float32) bool { return v != 0 }) }
+	return l.Magnitude == nil && l.Start == StartZero && (l.Scale == 0 || zero(l.Bias) && (zero(l.B) || zero(l.A)))
 }
 
-// comparePaths orders by layer, then as the forward pass does.
-func comparePaths(a, b string) int {
-	layerA, moduleA, _ := splitPath(a)
-	layerB, moduleB, _ := splitPath(b)
-	return cmp.Or(cmp.Compare(layerA, layerB),
-		cmp.Compare(slices.Index(projections, moduleA), slices.Index(projections, moduleB)))
-}
-
-// load reads the tensors of one module.
-func (a *Adapter) load(file *File, module string, set *tensorSet, opts AdapterOptions) error {
-	l := &LoRA{Rank: set.a.Shape[0], In: set.a.Shape[1], Out: set.b.Shape[0], Scale: a.Config.scale(module)}
+// load reads the LoRA of one module.
+func (a *Adapter) load(module string, set tensorSet, opts AdapterOptions) error {
+	l := &LoRA{Scale: a.Config.scale(module), Start: a.Config.start}
 	if opts.PaperScale {
 		l.Scale = 1
 	}
-	var err error
-	if l.A, err = readFinite(file, set.a); err != nil {
-		return err
-	}
-	if l.B, err = readFinite(file, set.b); err != nil {
-		return err
-	}
-	if set.magnitude != nil {
-		if l.Magnitude, err = readFinite(file, set.magnitude); err != nil {
+	parts := map[string]*[]float32{partA: &l.A, partB: &l.B, partEmbedA: &l.A, partEmbedB: &l.B,
+		partLoRABias: &l.Bias, partMagnitude: &l.Magnitude}
+	for _, part := range loraParts {
+		if set[part] == nil {
+			continue
+		}
+		var err error
+		if *parts[part], err = readFinite(a.file, set[part]); err != nil {
 			return err
 		}
 	}
-	a.Modules[module] = l
+	if set.embedding() {
+		l.fromEmbedding(set[partEmbedA].Shape, set[partEmbedB].Shape)
+	} else {
+		l.Rank, l.In, l.Out = set[partA].Shape[0], set[partA].Shape[1], set[partB].Shape[0]
+	}
+	switch module {
+	case embedModule:
+		a.Embed = l
+	case headModule:
+		a.Head = l
+	default:
+		a.Modules[module] = l
+	}
 	return nil
+}
+
+// fromEmbedding turns an embedding's A (r, V) and B (D, r) into those of the
+// matrix (V, D): its update is (B A)ᵀ = Aᵀ Bᵀ. PEFT has no start but zero for it.
+func (l *LoRA) fromEmbedding(a, b []int) {
+	l.Rank, l.In, l.Out = a[0], b[0], a[1]
+	l.A, l.B = transposed(l.B, b[0], b[1]), transposed(l.A, a[0], a[1]) // (r, D), (V, r)
+	l.ColumnWise = l.Magnitude != nil
+	l.Start = StartZero
+}
+
+// transposed is xᵀ (cols, rows) of x (rows, cols).
+func transposed(x []float32, rows, cols int) []float32 {
+	t := make([]float32, len(x)) // (cols, rows)
+	for i := range rows {
+		for j := range cols {
+			t[j*rows+i] = x[i*cols+j]
+		}
+	}
+	return t
 }
 
 // readFinite reads a tensor and refuses NaN and infinity in it.
@@ -320,12 +234,17 @@ func readFinite(file *File, t *TensorInfo) ([]float32, error) {
 	if err := file.ReadFloat32(t.Name, x); err != nil {
 		return nil, err
 	}
+	return x, finite(file, t.Name, x)
+}
+
+// finite refuses NaN and infinity in what was read of a tensor.
+func finite(file *File, name string, x []float32) error {
 	for i, v := range x {
 		if math.IsNaN(float64(v)) || math.IsInf(float64(v), 0) {
-			return nil, &FormatError{file.path, t.Name, fmt.Sprintf("element %d is %v", i, v)}
+			return &FormatError{file.path, name, fmt.Sprintf("element %d is %v", i, v)}
 		}
 	}
-	return x, nil
+	return nil
 }
 
 // warnOtherBase warns where the adapter names a base that is clearly not the
@@ -341,18 +260,17 @@ func (a *Adapter) warnOtherBase(m *Model) {
 		dir = m.Dir
 	}
 	for parent := range strings.SplitSeq(filepath.ToSlash(dir), "/") {
-		if strings.Contains(plainLetters(parent), asked) { // a hub cache has the name above the snapshot
+		if strings.HasSuffix(plainLetters(parent), asked) { // a hub cache has the name above the snapshot
 			return
 		}
 	}
 	source, _ := m.Config.Raw["_name_or_path"].(string)
 	for _, name := range []string{filepath.Base(dir), filepath.Base(source)} {
-		if name = plainLetters(name); len(name) >= 3 && strings.Contains(asked, name) {
+		if name = plainLetters(name); len(name) >= 3 && (strings.Contains(asked, name) || strings.Contains(name, asked)) {
 			return
 		}
 	}
-	a.Warnings = append(a.Warnings, fmt.Sprintf("adapter %s was trained on %s, and is applied to %s",
-		a.Name, shown(a.Config.BaseModel), filepath.Base(dir)))
+	a.warn("adapter %s was trained on %s, and is applied to %s", a.Name, shown(a.Config.BaseModel), filepath.Base(dir))
 }
 
 // plainLetters keeps the letters and digits of a name, in lower case.

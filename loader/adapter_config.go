@@ -19,9 +19,17 @@ type AdapterConfig struct {
 	// Raw is the decoded file. Numbers are json.Number.
 	Raw map[string]any
 
-	rankPattern  []pattern
-	alphaPattern []pattern
-	targets      targets
+	rankPattern   []pattern
+	alphaPattern  []pattern
+	targets       targets
+	start         Start
+	bias          string           // "none", "all" or "lora_only": which of the base's biases were trained
+	loraBias      bool             // lora_B has a bias
+	modulesToSave []string         // ends of module paths that were trained whole
+	tokens        map[string][]int // token ids whose rows were trained, by module
+	ensureTying   bool             // what goes on the embedding goes on a head tied to it
+	fanInFanOut   bool
+	quantised     bool // there is a quantization_config
 }
 
 // maxRank bounds r; a rank above the width of the model has no use.
@@ -32,6 +40,8 @@ var adapterApplied = []string{
 	"peft_type", "r", "lora_alpha", "use_rslora", "use_dora", "rank_pattern",
 	"alpha_pattern", "target_modules", "exclude_modules", "layers_to_transform",
 	"layers_pattern", "init_lora_weights", "base_model_name_or_path", "bias",
+	"lora_bias", "modules_to_save", "trainable_token_indices",
+	"ensure_weight_tying", "fan_in_fan_out", "quantization_config",
 }
 
 // adapterInert lists the fields that do not change what a saved adapter
@@ -44,13 +54,6 @@ var adapterInert = []string{
 	"lora_dropout", "runtime_config", "loftq_config", "eva_config",
 	"corda_config", "lora_ga_config", "megatron_core", "qalora_group_size",
 }
-
-// adapterInits are values of init_lora_weights, beside true and false, that
-// leave the base weights as they are. The others (pissa, olora, corda, loftq,
-// lora_ga) move a part of the base into the adapter before training, so that
-// such an adapter belongs to a base that is in no file, unless PEFT converted it
-// when it was saved; then it says true here.
-var adapterInits = []string{"gaussian", "eva", "orthogonal", "mica"}
 
 // ReadAdapterConfig reads adapter_config.json. What changes the result of the
 // adapter is applied or refused by name, and so is every unknown field that is
@@ -85,10 +88,8 @@ func ParseAdapterConfig(data []byte) (AdapterConfig, error) {
 		UseDoRA:   f.flag("use_dora", false),
 		BaseModel: f.text("base_model_name_or_path", ""),
 	}
-	if bias := f.text("bias", "none"); bias != "none" {
-		f.failf(`bias=%s is not supported; "none" is`, shown(bias))
-	}
-	f.initialisation()
+	f.beyondLoRA(&c)
+	c.start = f.start()
 	c.rankPattern = f.patterns("rank_pattern")
 	c.alphaPattern = f.patterns("alpha_pattern")
 	f.ranks(c.rankPattern)
@@ -101,19 +102,67 @@ func ParseAdapterConfig(data []byte) (AdapterConfig, error) {
 	return c, nil
 }
 
-// initialisation refuses adapters that were trained on a changed base.
-func (f *fields) initialisation() {
-	v := f.values["init_lora_weights"]
-	switch v := v.(type) {
-	case nil, bool:
-		return
-	case string:
-		if slices.Contains(adapterInits, strings.ToLower(v)) {
-			return
+// beyondLoRA reads what an adapter may hold beside pairs of A and B.
+func (f *fields) beyondLoRA(c *AdapterConfig) {
+	switch c.bias = f.text("bias", "none"); c.bias {
+	case "none", "all", "lora_only":
+	default:
+		f.failf(`bias=%s is not supported; "none", "all" and "lora_only" are`, shown(c.bias))
+	}
+	if c.loraBias = f.flag("lora_bias", false); c.loraBias && c.UseDoRA {
+		f.failf("lora_bias=true cannot go with use_dora=true")
+	}
+	if v := f.values["modules_to_save"]; !blank(v) {
+		c.modulesToSave = f.names("modules_to_save", v)
+		if slices.Contains(c.modulesToSave, "") {
+			f.failf("modules_to_save=%s has an empty name", shown(v))
 		}
 	}
-	f.failf("init_lora_weights=%s is not supported: it changes the base weights, which this adapter's file does not hold; "+
-		"save it with PEFT's path_initial_model_for_weight_conversion", shown(v))
+	c.tokens = f.trainableTokens()
+	c.ensureTying = f.flag("ensure_weight_tying", false)
+	c.fanInFanOut = f.flag("fan_in_fan_out", false)
+	c.quantised = !blank(f.values["quantization_config"])
+	if v := f.values["layer_replication"]; !blank(v) {
+		f.failf("layer_replication=%s is not supported: the model gets another depth, so that its layers have none of the base to be compared with", shown(v))
+	}
+}
+
+// trainableTokens reads trainable_token_indices: token ids of the embedding, or
+// an object from modules to token ids.
+func (f *fields) trainableTokens() map[string][]int {
+	const key = "trainable_token_indices"
+	v := f.values[key]
+	if blank(v) {
+		return nil
+	}
+	o, ok := v.(*object)
+	if !ok {
+		return map[string][]int{embedModule: f.tokens(key, nil)}
+	}
+	all := map[string][]int{}
+	for _, name := range o.keys {
+		module := embedModule
+		if !strings.HasSuffix(embedModule, name) {
+			module = headModule
+		}
+		p := &fields{object: o}
+		ids := p.tokens(name, nil)
+		switch {
+		case p.err != nil:
+			f.failf("%s: %w", key, p.err)
+		case !strings.HasSuffix(module, name) || all[module] != nil || len(ids) == 0:
+			f.failf("%s: %s=%s is not a list of tokens for embed_tokens or lm_head", key, shownKey(name), shown(o.values[name]))
+		}
+		all[module] = ids
+	}
+	return all
+}
+
+// selects reports whether PEFT puts a LoRA on the module of this path: what is
+// saved whole never gets one.
+func (c *AdapterConfig) selects(path string) bool {
+	saved := func(name string) bool { return strings.Contains("."+path+".", "."+name+".") }
+	return c.targets.selects(path) && !slices.ContainsFunc(c.modulesToSave, saved)
 }
 
 // rank is the rank that the configuration gives a module.

@@ -13,7 +13,7 @@ import (
 	"strings"
 )
 
-// AdapterRef is one adapter that the user asked for.
+// AdapterRef is one adapter, or fine-tuned model, that the user asked for.
 type AdapterRef struct {
 	Name string // names the variant in every result, and its folder
 	Dir  string
@@ -32,17 +32,32 @@ var checkpointName = regexp.MustCompile(`^checkpoint-(\d{1,18})$`)
 // existing folder wins. The default NAME is the folder's, PARENT@checkpoint-N for
 // a checkpoint; NAME given to a folder of checkpoints makes NAME@checkpoint-N.
 func ParseAdapterArg(arg string) ([]AdapterRef, error) {
-	ref, err := splitAdapterArg(arg)
+	return parseArg("--adapter", arg, adapterConfigName, configName, "has no adapter_config.json, it is a whole model; give it with --variant")
+}
+
+// ParseVariantArg is ParseAdapterArg for fully fine-tuned models: DIR is a model
+// folder, or a folder of checkpoint-N folders.
+func ParseVariantArg(arg string) ([]AdapterRef, error) {
+	return parseArg("--variant", arg, configName, adapterConfigName, "has no config.json, it is a PEFT adapter; give it with --adapter")
+}
+
+// parseArg reads an argument for folders that hold the file marker; one that
+// holds the file other instead is what otherwise says.
+func parseArg(flag, arg, marker, other, otherwise string) ([]AdapterRef, error) {
+	ref, err := splitArg(arg)
 	if err != nil {
-		return nil, err
+		return nil, inputErrorf("%s %s: %w", flag, shown(arg), err)
 	}
-	if exists(filepath.Join(ref.Dir, adapterConfigName)) {
+	if exists(filepath.Join(ref.Dir, marker)) {
 		if ref.Name == "" {
 			ref.Name = defaultName(ref.Dir)
 		}
 		return []AdapterRef{ref}, nil
 	}
-	checkpoints, err := checkpointsIn(ref.Dir)
+	if exists(filepath.Join(ref.Dir, other)) {
+		return nil, inputErrorf("%s %s: %s %s", flag, shown(arg), ref.Dir, otherwise)
+	}
+	checkpoints, err := checkpointsIn(ref.Dir, marker)
 	if err != nil {
 		return nil, err
 	}
@@ -56,8 +71,8 @@ func ParseAdapterArg(arg string) ([]AdapterRef, error) {
 	return refs, nil
 }
 
-// splitAdapterArg takes the argument apart; Name is empty where none is given.
-func splitAdapterArg(arg string) (AdapterRef, error) {
+// splitArg takes the argument apart; Name is empty where none is given.
+func splitArg(arg string) (AdapterRef, error) {
 	var best AdapterRef
 	var fault error
 	for _, start := range append([]int{0}, after(arg, '=')...) {
@@ -87,7 +102,7 @@ func splitAdapterArg(arg string) (AdapterRef, error) {
 		}
 		fault = fmt.Errorf("there is no folder %s", shown(dir))
 	}
-	return AdapterRef{}, inputErrorf("--adapter %s: %w", shown(arg), fault)
+	return AdapterRef{}, fault
 }
 
 // after lists the places that follow the byte c in s.
@@ -114,8 +129,9 @@ func (r *AdapterRef) setScale(text string, given bool) error {
 	return nil
 }
 
-// checkpointsIn lists the checkpoint folders of dir by step.
-func checkpointsIn(dir string) ([]string, error) {
+// checkpointsIn lists the checkpoint folders of dir, which lacks marker itself,
+// by step.
+func checkpointsIn(dir, marker string) ([]string, error) {
 	entries, err := os.ReadDir(dir)
 	if err != nil {
 		return nil, &inputError{err}
@@ -127,7 +143,7 @@ func checkpointsIn(dir string) ([]string, error) {
 		}
 	}
 	if len(names) == 0 {
-		return nil, inputErrorf("%s: there is neither %s nor a checkpoint-N folder", dir, adapterConfigName)
+		return nil, inputErrorf("%s: there is neither %s nor a checkpoint-N folder", dir, marker)
 	}
 	slices.SortFunc(names, func(a, b string) int {
 		return cmp.Or(cmp.Compare(checkpointStep(a), checkpointStep(b)), cmp.Compare(a, b))

@@ -120,3 +120,33 @@ func TestCheckNames(t *testing.T) {
 		refused(t, CheckNames(refs), c.want)
 	}
 }
+
+func TestParseVariantArg(t *testing.T) {
+	t.Chdir(t.TempDir())
+	for _, dir := range []string{"tuned", "run/checkpoint-2", "run/checkpoint-10", "peft"} {
+		if err := os.MkdirAll(dir, 0o777); err != nil {
+			t.Fatal(err)
+		}
+		name := configName
+		if dir == "peft" {
+			name = adapterConfigName
+		}
+		writeFile(t, dir, name, []byte("{}"))
+	}
+	for arg, want := range map[string][]AdapterRef{
+		"tuned":            {{"tuned", "tuned", 1}},
+		"half=tuned@0.5":   {{"half", "tuned", 0.5}},
+		"run":              {{"run@checkpoint-2", "run/checkpoint-2", 1}, {"run@checkpoint-10", "run/checkpoint-10", 1}},
+		"run/checkpoint-2": {{"run@checkpoint-2", "run/checkpoint-2", 1}},
+	} {
+		if got, err := ParseVariantArg(arg); err != nil || !slices.Equal(got, want) {
+			t.Errorf("%s: got %+v, %v, want %+v", arg, got, err, want)
+		}
+	}
+	_, err := ParseVariantArg("peft")
+	refused(t, err, `--variant "peft": peft has no config.json, it is a PEFT adapter; give it with --adapter`)
+	_, err = ParseAdapterArg("tuned@2")
+	refused(t, err, `--adapter "tuned@2": tuned has no adapter_config.json, it is a whole model; give it with --variant`)
+	_, err = ParseVariantArg("absent")
+	refused(t, err, `--variant "absent": there is no folder "absent"`)
+}

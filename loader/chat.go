@@ -5,10 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
-	"os"
+	"maps"
 	"path/filepath"
 	"slices"
-	"strings"
 	"time"
 
 	"github.com/layerclust/layerclust/internal/chattemplate"
@@ -37,12 +36,13 @@ const chatTemplateFile = "chat_template.jinja"
 // which the one named default counts. The error is fs.ErrNotExist where the
 // folder has none.
 func OpenChat(dir string) (*Chat, error) {
-	config, err := readRawObject(filepath.Join(dir, tokenizerConfigFile))
-	if err != nil {
+	config := map[string]json.RawMessage{}
+	if err := readOptional(filepath.Join(dir, tokenizerConfigFile), &config); err != nil {
 		return nil, err
 	}
 	c := &Chat{}
 	var source string
+	var err error
 	if c.File, source, err = findChatTemplate(dir, config); err != nil {
 		return nil, err
 	}
@@ -132,15 +132,16 @@ var classTokens = map[string]map[string]string{
 // specialTokens are the special tokens by name. special_tokens_map.json counts
 // where tokenizer_config.json has no added_tokens_decoder, in folders of old.
 func specialTokens(dir string, config map[string]json.RawMessage) (map[string]string, error) {
-	class := strings.TrimSuffix(tokenText(config["tokenizer_class"]), "Fast")
-	special := map[string]string{}
-	for name, token := range classTokens[class] {
-		special[name] = token
+	c, err := readTokenizerConfig(dir)
+	if err != nil {
+		return nil, err
 	}
+	special := map[string]string{}
+	maps.Copy(special, classTokens[c.class()])
 	sources := []map[string]json.RawMessage{config}
 	if config["added_tokens_decoder"] == nil {
-		old, err := readRawObject(filepath.Join(dir, "special_tokens_map.json"))
-		if err != nil {
+		old := map[string]json.RawMessage{}
+		if err := readOptional(filepath.Join(dir, "special_tokens_map.json"), &old); err != nil {
 			return nil, err
 		}
 		sources = append(sources, old)
@@ -156,22 +157,6 @@ func specialTokens(dir string, config map[string]json.RawMessage) (map[string]st
 		}
 	}
 	return special, nil
-}
-
-// readRawObject reads a JSON object; a file that is not there is an empty one.
-func readRawObject(path string) (map[string]json.RawMessage, error) {
-	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return nil, nil
-	}
-	data, err := readBounded(path, maxTokenizerBytes)
-	if err != nil {
-		return nil, err
-	}
-	var o map[string]json.RawMessage
-	if err := json.Unmarshal(data, &o); err != nil {
-		return nil, inputErrorf("%s: %w", path, jsonFault(err))
-	}
-	return o, nil
 }
 
 // isNull says whether a field is absent or null.

@@ -1,6 +1,7 @@
 package loader
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -8,7 +9,7 @@ import (
 )
 
 // Config is what config.json says about a model's arithmetic, with the defaults
-// of transformers' LlamaConfig (5.23) where the file is silent.
+// of its model_type in transformers (5.23) where the file is silent.
 type Config struct {
 	ModelType        string
 	HiddenSize       int // D
@@ -22,8 +23,11 @@ type Config struct {
 	RMSNormEps       float64
 	Rope             Rope
 	TieEmbeddings    bool
-	AttentionBias    bool   // q, k, v and o_proj have a bias
+	AttentionBias    bool   // q, k and v_proj have a bias
+	OutputBias       bool   // o_proj has a bias
 	MLPBias          bool   // gate, up and down_proj have a bias
+	QKNorm           bool   // queries and keys are normalised, head by head, before they are turned
+	Windows          []int  // (layers) a token attends to so many, itself included; 0: to all; nil: 0 everywhere
 	Activation       string // always "silu", which transformers also calls "swish"
 	BOS              []int  // none where bos_token_id is null
 
@@ -43,16 +47,17 @@ const (
 	maxPositions    = 1 << 30
 )
 
-// applied lists the fields that ParseConfig reads.
+// applied lists the fields that ParseConfig reads for every model_type; a family
+// adds its own.
 var applied = []string{
 	"model_type", "hidden_size", "intermediate_size", "num_hidden_layers",
 	"num_attention_heads", "num_key_value_heads", "head_dim", "vocab_size",
-	"max_position_embeddings", "rms_norm_eps", "hidden_act", "attention_bias",
-	"mlp_bias", "tie_word_embeddings", "bos_token_id", "rope_theta",
+	"max_position_embeddings", "rms_norm_eps", "hidden_act",
+	"tie_word_embeddings", "bos_token_id", "rope_theta",
 	"rope_scaling", "rope_parameters", "partial_rotary_factor",
 }
 
-// inert lists the fields that cannot change the hidden states of a Llama model
+// inert lists the fields that cannot change the hidden states of any family
 // in evaluation mode: names and versions, the dtype that weights were saved
 // in (they are computed with in float32 here), training (dropout, initialiser),
 // the cache, what a call returns, classifier labels, and the settings of
@@ -102,13 +107,18 @@ func ParseConfig(data []byte) (Config, error) {
 	}
 	f := &fields{object: o}
 	c := Config{ModelType: f.text("model_type", "")}
-	if f.err == nil && c.ModelType != "llama" {
-		f.failf(`model_type=%s is not supported; "llama" is`, shown(o.values["model_type"]))
+	kind, ok := families[c.ModelType]
+	if f.err == nil && !ok {
+		f.failf("model_type=%s is not supported; %s are", shown(o.values["model_type"]), familyNames())
+		return Config{}, &inputError{f.err}
 	}
-	f.sizes(&c)
-	f.numerics(&c)
-	c.Rope = f.rope()
-	f.refuseUnknown(applied, inert)
+	f.sizes(kind, &c)
+	f.numerics(kind, &c)
+	c.Rope = f.rope(c.MaxPositions, c.HeadDim)
+	if f.err == nil {
+		kind.block(f, &c)
+	}
+	f.refuseUnknown(applied, kind.fields, inert)
 	if f.err != nil {
 		return Config{}, &inputError{f.err}
 	}
@@ -117,23 +127,24 @@ func ParseConfig(data []byte) (Config, error) {
 }
 
 // sizes reads the shape of the model.
-func (f *fields) sizes(c *Config) {
-	c.HiddenSize = f.size("hidden_size", 4096, maxHidden)
-	c.IntermediateSize = f.size("intermediate_size", 11008, maxIntermediate)
-	c.NumLayers = f.size("num_hidden_layers", 32, maxLayers)
-	c.NumHeads = f.size("num_attention_heads", 32, maxHeads)
-	c.VocabSize = f.size("vocab_size", 32000, maxVocab)
-	c.MaxPositions = f.size("max_position_embeddings", 2048, maxPositions)
+func (f *fields) sizes(kind family, c *Config) {
+	c.HiddenSize = f.size("hidden_size", kind.hidden, maxHidden)
+	c.IntermediateSize = f.size("intermediate_size", kind.intermediate, maxIntermediate)
+	c.NumLayers = f.size("num_hidden_layers", kind.layers, maxLayers)
+	c.NumHeads = f.size("num_attention_heads", kind.heads, maxHeads)
+	c.VocabSize = f.size("vocab_size", kind.vocab, maxVocab)
+	c.MaxPositions = f.size("max_position_embeddings", kind.positions, maxPositions)
 	if f.err != nil {
 		return
 	}
-	c.NumKVHeads = f.size("num_key_value_heads", c.NumHeads, maxHeads)
-	if c.HiddenSize%c.NumHeads != 0 {
+	c.NumKVHeads = f.size("num_key_value_heads", f.keyHeads(kind, c.NumHeads), maxHeads)
+	c.HeadDim = f.size("head_dim", cmp.Or(kind.headDim, c.HiddenSize/c.NumHeads), maxHeadDim)
+	if f.err != nil {
+		return
+	}
+	derived := kind.headDim == 0 && f.values["head_dim"] == nil
+	if (kind.evenHeads || derived) && c.HiddenSize%c.NumHeads != 0 {
 		f.failf("hidden_size=%d is not a multiple of num_attention_heads=%d", c.HiddenSize, c.NumHeads)
-		return
-	}
-	c.HeadDim = f.size("head_dim", c.HiddenSize/c.NumHeads, maxHeadDim)
-	if f.err != nil {
 		return
 	}
 	if c.NumHeads%c.NumKVHeads != 0 {
@@ -144,22 +155,29 @@ func (f *fields) sizes(c *Config) {
 	}
 }
 
+// keyHeads is the default of num_key_value_heads: the family's where the field
+// is absent, as many as there are heads where it is null.
+func (f *fields) keyHeads(kind family, heads int) int {
+	if _, given := f.values["num_key_value_heads"]; given || kind.kvHeads == 0 {
+		return heads
+	}
+	return kind.kvHeads
+}
+
 // numerics reads what changes the arithmetic at a given shape.
-func (f *fields) numerics(c *Config) {
+func (f *fields) numerics(kind family, c *Config) {
 	c.RMSNormEps = f.number("rms_norm_eps", 1e-6)
 	if f.err == nil && c.RMSNormEps <= 0 {
 		f.failf("rms_norm_eps=%s is not above 0", shown(f.values["rms_norm_eps"]))
 	}
 	c.TieEmbeddings = f.flag("tie_word_embeddings", false)
-	c.AttentionBias = f.flag("attention_bias", false)
-	c.MLPBias = f.flag("mlp_bias", false)
 	switch act := f.text("hidden_act", "silu"); act {
 	case "silu", "swish":
 		c.Activation = "silu"
 	default:
 		f.failf(`hidden_act=%s is not supported; "silu" is`, shown(act))
 	}
-	c.BOS = f.tokens("bos_token_id", []int{1})
+	c.BOS = f.tokens("bos_token_id", kind.bos)
 }
 
 // fields reads members of an object and keeps the first fault, so that a list
@@ -176,14 +194,19 @@ func (f *fields) failf(format string, args ...any) {
 }
 
 // size reads an integer in [1, limit].
-func (f *fields) size(key string, def, limit int) int {
+func (f *fields) size(key string, def, limit int) int { return f.within(key, def, 1, limit) }
+
+// count reads an integer in [0, limit].
+func (f *fields) count(key string, def, limit int) int { return f.within(key, def, 0, limit) }
+
+func (f *fields) within(key string, def, lowest, limit int) int {
 	v := f.values[key]
 	if v == nil {
 		return def
 	}
 	n, ok := integer(v)
-	if !ok || n < 1 || n > limit {
-		f.failf("%s=%s is not an integer from 1 to %d", key, shown(v), limit)
+	if !ok || n < lowest || n > limit {
+		f.failf("%s=%s is not an integer from %d to %d", key, shown(v), lowest, limit)
 		return def
 	}
 	return n

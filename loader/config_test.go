@@ -2,6 +2,7 @@ package loader
 
 import (
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"reflect"
@@ -14,7 +15,7 @@ import (
 const minimal = `{"model_type":"llama","hidden_size":64,"intermediate_size":172,"num_hidden_layers":5,` +
 	`"num_attention_heads":8,"vocab_size":512}`
 
-// TestParseConfigAsTransformers compares with transformers' LlamaConfig;
+// TestParseConfigAsTransformers compares with transformers' own classes;
 // testdata/make_goldens.py made configs.json.
 func TestParseConfigAsTransformers(t *testing.T) {
 	data, err := os.ReadFile(filepath.Join("testdata", "configs.json"))
@@ -37,7 +38,7 @@ func TestParseConfigAsTransformers(t *testing.T) {
 			t.Errorf("%s: %v", c.Name, err)
 			continue
 		}
-		c.Want.ModelType, got.Raw = "llama", nil
+		got.Raw = nil
 		if !reflect.DeepEqual(got, c.Want) {
 			t.Errorf("%s:\ngot  %+v\nwant %+v", c.Name, got, c.Want)
 		}
@@ -50,15 +51,15 @@ func TestParseConfigForms(t *testing.T) {
 		fields string
 		check  func(Config) bool
 	}{
-		"4: rope_theta":            {`"rope_theta":500000,"rope_scaling":null`, func(c Config) bool { return c.Rope == Rope{5e5, "default", 1} }},
+		"4: rope_theta":            {`"rope_theta":500000,"rope_scaling":null`, func(c Config) bool { return c.Rope == Rope{Theta: 5e5, Type: "default", Factor: 1} }},
 		"4: type":                  {`"rope_theta":5e5,"rope_scaling":{"type":"linear","factor":4.0}`, func(c Config) bool { return c.Rope == linear }},
 		"4: rope_type":             {`"rope_theta":5e5,"rope_scaling":{"rope_type":"linear","factor":4}`, func(c Config) bool { return c.Rope == linear }},
 		"4: both, the same":        {`"rope_theta":5e5,"rope_scaling":{"rope_type":"linear","type":"linear","factor":4}`, func(c Config) bool { return c.Rope == linear }},
 		"5: rope_parameters":       {`"rope_parameters":{"rope_type":"linear","factor":4,"rope_theta":500000.0}`, func(c Config) bool { return c.Rope == linear }},
 		"5: theta outside":         {`"rope_theta":5e5,"rope_parameters":{"rope_type":"linear","factor":4}`, func(c Config) bool { return c.Rope == linear }},
-		"5: default":               {`"rope_parameters":{"rope_type":"default","rope_theta":5e5}`, func(c Config) bool { return c.Rope == Rope{5e5, "default", 1} }},
-		"5: theta only":            {`"rope_parameters":{"rope_theta":5e5}`, func(c Config) bool { return c.Rope == Rope{5e5, "default", 1} }},
-		"whole rotation":           {`"partial_rotary_factor":1.0`, func(c Config) bool { return c.Rope == Rope{1e4, "default", 1} }},
+		"5: default":               {`"rope_parameters":{"rope_type":"default","rope_theta":5e5}`, func(c Config) bool { return c.Rope == Rope{Theta: 5e5, Type: "default", Factor: 1} }},
+		"5: theta only":            {`"rope_parameters":{"rope_theta":5e5}`, func(c Config) bool { return c.Rope == Rope{Theta: 5e5, Type: "default", Factor: 1} }},
+		"whole rotation":           {`"partial_rotary_factor":1.0`, func(c Config) bool { return c.Rope == Rope{Theta: 1e4, Type: "default", Factor: 1} }},
 		"grouped heads":            {`"num_key_value_heads":4`, func(c Config) bool { return c.NumKVHeads == 4 && c.HeadDim == 8 }},
 		"heads null":               {`"num_key_value_heads":null,"head_dim":null`, func(c Config) bool { return c.NumKVHeads == 8 && c.HeadDim == 8 }},
 		"wide heads":               {`"head_dim":16`, func(c Config) bool { return c.HeadDim == 16 }},
@@ -102,8 +103,21 @@ func TestParseConfigRefuses(t *testing.T) {
 		{`"rope_theta":"big"`, `rope_theta="big" is not a number`},
 		{`"rope_scaling":{"type":"linear"}`, `rope_scaling: factor=null is not above 0`},
 		{`"rope_scaling":{"type":"linear","factor":-2}`, `rope_scaling: factor=-2 is not above 0`},
-		{`"rope_scaling":{"type":"dynamic","factor":2}`, `rope_scaling: rope_type="dynamic" is not supported`},
-		{`"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":1}`, `rope_type="llama3" is not supported`},
+		{`"rope_scaling":{"rope_type":"longrope","factor":8,"long_factor":[1]}`, `rope_scaling: rope_type="longrope" is not supported; default, dynamic, linear, llama3 and yarn are`},
+		{`"rope_scaling":{"type":"dynamic"}`, `rope_scaling: factor=null is not above 0`},
+		{`"rope_scaling":{"type":"dynamic","factor":2,"original_max_position_embeddings":8}`, `rope_scaling: original_max_position_embeddings=8 is not supported`},
+		{`"head_dim":2,"rope_scaling":{"type":"dynamic","factor":2}`, `rope_type="dynamic" is not defined for head_dim=2`},
+		{`"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":1}`, `rope_scaling: high_freq_factor=null is not above 0`},
+		{`"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":4,"high_freq_factor":4}`, `rope_scaling: high_freq_factor=4 is not above low_freq_factor=4`},
+		{`"rope_scaling":{"rope_type":"llama3","factor":8,"low_freq_factor":1,"high_freq_factor":4,"original_max_position_embeddings":0}`, `original_max_position_embeddings=0 is not an integer from 1`},
+		{`"rope_scaling":{"rope_type":"yarn"}`, `rope_scaling: factor=null is not above 0`},
+		{`"rope_scaling":{"rope_type":"yarn","factor":4,"beta_fast":1,"beta_slow":2}`, `rope_scaling: beta_fast=1 and beta_slow=2 are not`},
+		{`"rope_scaling":{"rope_type":"yarn","factor":4,"truncate":"no"}`, `rope_scaling: truncate="no" is not true or false`},
+		{`"rope_scaling":{"rope_type":"yarn","factor":4,"attention_factor":0}`, `rope_scaling: attention_factor=0 is not above 0`},
+		{`"rope_scaling":{"rope_type":"yarn","factor":4,"short_factor":[1]}`, `rope_scaling: short_factor=[1] is not supported`},
+		{`"rope_theta":1,"rope_scaling":{"rope_type":"yarn","factor":4}`, `rope_type="yarn" is not defined for head_dim=8 and rope_theta=1`},
+		{`"original_max_position_embeddings":64`, `original_max_position_embeddings=64 is not supported`},
+		{`"use_sliding_window":true`, `use_sliding_window=true is not supported`},
 		{`"rope_scaling":{"rope_type":"linear","type":"yarn","factor":2}`, `rope_type="linear" and type="yarn" differ`},
 		{`"rope_scaling":{"type":"linear","factor":2,"beta_fast":32}`, `rope_scaling: beta_fast=32 is not supported`},
 		{`"rope_scaling":{"type":"default","factor":2}`, `rope_scaling: factor=2 is not supported`},
@@ -125,7 +139,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		refused(t, err, c.want)
 	}
 	for old, want := range map[string]string{
-		`"llama"`:                  `model_type="mistral" is not supported; "llama" is`,
+		`"llama"`:                  `model_type="mixtral" is not supported; llama, mistral, qwen2, qwen3 are`,
 		`"hidden_size":64`:         `hidden_size=65 is not a multiple of num_attention_heads=8`,
 		`"num_hidden_layers":5`:    `num_hidden_layers=1025 is not an integer from 1 to 1024`,
 		`"vocab_size":512`:         `vocab_size=0 is not an integer`,
@@ -135,7 +149,7 @@ func TestParseConfigRefuses(t *testing.T) {
 		`{"model_type":"llama","h`: `is not a JSON object`,
 	} {
 		news := map[string]string{
-			`"llama"`: `"mistral"`, `"hidden_size":64`: `"hidden_size":65`, `"num_hidden_layers":5`: `"num_hidden_layers":1025`,
+			`"llama"`: `"mixtral"`, `"hidden_size":64`: `"hidden_size":65`, `"num_hidden_layers":5`: `"num_hidden_layers":1025`,
 			`"vocab_size":512`: `"vocab_size":0`, `"intermediate_size":172`: `"intermediate_size":"wide"`,
 			`"num_attention_heads":8`: `"num_attention_heads":-8`, `"model_type":"llama",`: ``, `{"model_type":"llama","h`: `["h`,
 		}
@@ -170,6 +184,8 @@ func FuzzConfig(f *testing.F) {
 	f.Add([]byte(minimal))
 	f.Add([]byte(`{"model_type":"llama","rope_parameters":{"rope_type":"linear","factor":4.0,"rope_theta":1e4},"bos_token_id":[1]}`))
 	f.Add([]byte(`{"model_type":"llama","rope_theta":5e5,"rope_scaling":{"type":"linear","factor":2},"head_dim":16}`))
+	f.Add([]byte(`{"model_type":"qwen3","num_hidden_layers":2,"use_sliding_window":true,"layer_types":["sliding_attention","full_attention"]}`))
+	f.Add([]byte(`{"model_type":"mistral","rope_scaling":{"type":"yarn","factor":4,"mscale":1,"mscale_all_dim":0.5,"truncate":false}}`))
 	f.Fuzz(func(t *testing.T, data []byte) {
 		c, err := ParseConfig(data)
 		if err != nil {
@@ -182,7 +198,8 @@ func FuzzConfig(f *testing.F) {
 				t.Fatalf("%s has shape %v", w.name, w.shape)
 			}
 		}
-		if c.NumHeads%c.NumKVHeads != 0 || c.HeadDim%2 != 0 || !(c.RMSNormEps > 0) || !(c.Rope.Theta > 0) || !(c.Rope.Factor > 0) {
+		if c.NumHeads%c.NumKVHeads != 0 || c.HeadDim%2 != 0 || !(c.RMSNormEps > 0) || !(c.Rope.Theta > 0) || !(c.Rope.Factor > 0) ||
+			c.Windows != nil && len(c.Windows) != c.NumLayers || math.IsInf(c.Rope.AttentionFactor, 0) || math.IsNaN(c.Rope.AttentionFactor) {
 			t.Fatalf("accepted %+v", c)
 		}
 	})

@@ -1,8 +1,8 @@
 // Package loader turns what is on disk into typed, validated values that are
 // read lazily: a Hugging Face model folder (Open), a PEFT adapter folder
-// (OpenAdapter) and single safetensors files (OpenSafetensors,
-// CreateSafetensors). Prompts come through ReadPrompts, OpenTokenizer and, for
-// conversations, OpenChat.
+// (OpenAdapter), a fully fine-tuned model beside its base (OpenVariant) and
+// single safetensors files (OpenSafetensors, CreateSafetensors). Prompts come
+// through ReadPrompts, OpenTokenizer and, for conversations, OpenChat.
 //
 // A study of what an adapter does to a model is worth nothing when a part of
 // the adapter was dropped on the way, or when a field of the configuration
@@ -10,7 +10,7 @@
 // applied or refused by name: an unknown field, a tensor that no module asks
 // for, a module that the configuration selects but the file does not hold. The
 // fields known to leave the numbers alone stand in allow-lists (config.go,
-// adapter_config.go), each with its reason.
+// family.go, adapter_config.go), each with its reason.
 //
 // Files are taken as hostile. Sizes are bounded before memory is asked for,
 // products of shapes are computed with an overflow check, and a file that

@@ -17,14 +17,15 @@ type Model struct {
 	Weights *Weights
 }
 
-// Names of the tensors outside the blocks, but for the head: see HeadTensor.
-const (
-	EmbedTensor = "model.embed_tokens.weight" // (V, D)
-	NormTensor  = "model.norm.weight"         // (D), the norm after the last block
-)
+// configName is the file that makes a folder a model.
+const configName = "config.json"
 
-// headTensor is the head where it is not tied to the embedding, (V, D).
-const headTensor = "lm_head.weight"
+// Names of the tensors outside the blocks.
+const (
+	EmbedTensor  = "model.embed_tokens.weight" // (V, D)
+	NormTensor   = "model.norm.weight"         // (D), the norm after the last block
+	LMHeadTensor = "lm_head.weight"            // (V, D), where the head is not tied to the embedding: see HeadTensor
+)
 
 // projections are the linear maps of a block, in the order of its forward pass.
 var projections = []string{
@@ -41,7 +42,7 @@ func Projections() []string { return slices.Clone(projections) }
 // or BF16; a tensor that it does not call for is refused, since it would be part
 // of a model that is not this one, unless it is known to carry nothing.
 func Open(dir string) (*Model, error) {
-	config, err := ReadConfig(filepath.Join(dir, "config.json"))
+	config, err := ReadConfig(filepath.Join(dir, configName))
 	if err != nil {
 		return nil, err
 	}
@@ -74,7 +75,7 @@ func (c Config) HeadTensor() string {
 	if c.TieEmbeddings {
 		return EmbedTensor
 	}
-	return headTensor
+	return LMHeadTensor
 }
 
 // ProjectionShape is the shape (out, in) of one of Projections; (0, 0) for any
@@ -97,10 +98,39 @@ func (c Config) ProjectionShape(module string) (out, in int) {
 
 // HasBias reports whether a projection adds a bias.
 func (c Config) HasBias(module string) bool {
-	if strings.HasPrefix(module, "mlp.") {
+	switch {
+	case strings.HasPrefix(module, "mlp."):
 		return c.MLPBias
+	case module == "self_attn.o_proj":
+		return c.OutputBias
 	}
 	return c.AttentionBias
+}
+
+// Norm is an RMSNorm of a block.
+type Norm struct {
+	Module string // as "input_layernorm"
+	Size   int
+}
+
+// Norms lists the norms of a block in the order of its forward pass: before
+// attention, before the MLP and, where the model has them, those of a head's
+// queries and keys.
+func (c Config) Norms() []Norm {
+	norms := []Norm{{"input_layernorm", c.HiddenSize}, {"post_attention_layernorm", c.HiddenSize}}
+	if c.QKNorm {
+		norms = append(norms, Norm{"self_attn.q_norm", c.HeadDim}, Norm{"self_attn.k_norm", c.HeadDim})
+	}
+	return norms
+}
+
+// Window is how many tokens a token of a layer attends to, itself included; 0
+// for all before it.
+func (c Config) Window(layer int) int {
+	if c.Windows == nil {
+		return 0
+	}
+	return c.Windows[layer]
 }
 
 // wanted is a tensor that the configuration calls for.
@@ -113,8 +143,8 @@ type wanted struct {
 func (c Config) wants() []wanted {
 	list := []wanted{{EmbedTensor, []int{c.VocabSize, c.HiddenSize}}}
 	for layer := range c.NumLayers {
-		for _, norm := range []string{"input_layernorm", "post_attention_layernorm"} {
-			list = append(list, wanted{modulePath(layer, norm) + ".weight", []int{c.HiddenSize}})
+		for _, norm := range c.Norms() {
+			list = append(list, wanted{modulePath(layer, norm.Module) + ".weight", []int{norm.Size}})
 		}
 		for _, module := range projections {
 			out, in := c.ProjectionShape(module)
@@ -127,7 +157,7 @@ func (c Config) wants() []wanted {
 	}
 	list = append(list, wanted{NormTensor, []int{c.HiddenSize}})
 	if !c.TieEmbeddings {
-		list = append(list, wanted{headTensor, []int{c.VocabSize, c.HiddenSize}})
+		list = append(list, wanted{LMHeadTensor, []int{c.VocabSize, c.HiddenSize}})
 	}
 	return list
 }
@@ -153,7 +183,7 @@ func (m *Model) check() error {
 		}
 	}
 	for _, name := range m.Weights.Names() {
-		if !known[name] && !inertTensor.MatchString(name) && name != headTensor {
+		if !known[name] && !inertTensor.MatchString(name) && name != LMHeadTensor {
 			extra = append(extra, shown(name))
 		}
 	}
@@ -172,13 +202,13 @@ func (m *Model) check() error {
 // they differ, transformers 4 ties and version 5 does not, and no reading can
 // be right by both.
 func (m *Model) checkTie() error {
-	head, ok := m.Weights.Info(headTensor)
+	head, ok := m.Weights.Info(LMHeadTensor)
 	if !ok || !m.Config.TieEmbeddings {
 		return nil
 	}
 	embed, _ := m.Weights.Info(EmbedTensor)
 	differ := fmt.Errorf("tie_word_embeddings=true, but %s differs from %s; "+
-		"set tie_word_embeddings to false to use the head, or remove it from the file", headTensor, EmbedTensor)
+		"set tie_word_embeddings to false to use the head, or remove it from the file", LMHeadTensor, EmbedTensor)
 	if head.DType != embed.DType || !slices.Equal(head.Shape, embed.Shape) {
 		return differ
 	}

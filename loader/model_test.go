@@ -79,7 +79,7 @@ func TestOpenRefuses(t *testing.T) {
 		want   string
 	}{
 		{"missing", testmodel.Spec{}, func(w map[string]NamedTensor) { delete(w, q) }, "1 tensors that config.json calls for are missing: " + q},
-		{"no head", testmodel.Spec{}, func(w map[string]NamedTensor) { delete(w, headTensor) }, "missing: lm_head.weight"},
+		{"no head", testmodel.Spec{}, func(w map[string]NamedTensor) { delete(w, LMHeadTensor) }, "missing: lm_head.weight"},
 		{"shape", testmodel.Spec{}, func(w map[string]NamedTensor) { w[q] = vector(q, 256) }, q + " is [256] in model.safetensors and [16 16] by config.json"},
 		{"dtype", testmodel.Spec{}, func(w map[string]NamedTensor) {
 			w[q] = NamedTensor{Name: q, Shape: []int{16, 16}, Int64: make([]int64, 256)}
@@ -91,9 +91,9 @@ func TestOpenRefuses(t *testing.T) {
 		}, "q_proj.bias"},
 		{"bias missing", testmodel.Spec{Biases: true}, func(w map[string]NamedTensor) { delete(w, "model.layers.0.mlp.up_proj.bias") }, "missing: model.layers.0.mlp.up_proj.bias"},
 		{"tied to another head", testmodel.Spec{Tied: true}, func(w map[string]NamedTensor) {
-			w[headTensor] = NamedTensor{Name: headTensor, Shape: []int{64, 16}, Float32: make([]float32, 64*16)}
+			w[LMHeadTensor] = NamedTensor{Name: LMHeadTensor, Shape: []int{64, 16}, Float32: make([]float32, 64*16)}
 		}, "tie_word_embeddings=true, but lm_head.weight differs from model.embed_tokens.weight"},
-		{"tied to a head of another shape", testmodel.Spec{Tied: true}, func(w map[string]NamedTensor) { w[headTensor] = vector(headTensor, 3) }, "tie_word_embeddings=true, but lm_head.weight differs"},
+		{"tied to a head of another shape", testmodel.Spec{Tied: true}, func(w map[string]NamedTensor) { w[LMHeadTensor] = vector(LMHeadTensor, 3) }, "tie_word_embeddings=true, but lm_head.weight differs"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			dir := t.TempDir()
@@ -111,7 +111,7 @@ func TestOpenIgnoresInertTensors(t *testing.T) {
 	dir := t.TempDir()
 	testmodel.WriteModel(t, dir, testmodel.Spec{Tied: true})
 	rewrite(t, dir, func(w map[string]NamedTensor) {
-		w[headTensor] = NamedTensor{Name: headTensor, Shape: w[EmbedTensor].Shape, Float32: w[EmbedTensor].Float32}
+		w[LMHeadTensor] = NamedTensor{Name: LMHeadTensor, Shape: w[EmbedTensor].Shape, Float32: w[EmbedTensor].Float32}
 		const name = "model.layers.0.self_attn.rotary_emb.inv_freq"
 		w[name] = NamedTensor{Name: name, Shape: []int{2}, Float32: []float32{1, 0.01}}
 	})

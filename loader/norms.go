@@ -4,7 +4,8 @@ import "math"
 
 // UpdateNorms returns the Frobenius norms of W' - W at scale 1 and of W, for w =
 // W (out, in), row-major: how large a change the adapter is, of how large a
-// weight. W is needed since DoRA's update depends on it.
+// weight. W is needed since DoRA's update depends on it. A LoRA with a Start is
+// to be taken on its base first: see OnBase.
 func (l *LoRA) UpdateNorms(w []float32) (update, base float64) {
 	base = math.Sqrt(sumSquares(w))
 	if l.Magnitude != nil {

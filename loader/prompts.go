@@ -14,6 +14,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+	"unicode/utf8"
 )
 
 // Bounds on prompt files: far above any use, far below what exhausts memory.
@@ -83,8 +84,11 @@ func readAllBounded(name string, r io.Reader) ([]byte, error) {
 	if len(data) > maxPromptFile {
 		return nil, inputErrorf("%s: more than %d bytes", name, maxPromptFile)
 	}
-	return data, nil
+	return bytes.TrimPrefix(data, byteOrderMark), nil
 }
+
+// byteOrderMark begins the files of some editors; it is no part of a text.
+var byteOrderMark = []byte("\xef\xbb\xbf")
 
 func onePrompt(name string, data []byte) ([]PromptText, error) {
 	if len(data) == 0 {
@@ -112,7 +116,11 @@ func parsePromptLines(name string, r io.Reader, o PromptOptions) ([]PromptText, 
 		if len(bytes.TrimSpace(lines.Bytes())) == 0 {
 			continue
 		}
-		p, err := parsePrompt(lines.Bytes(), o)
+		line := lines.Bytes()
+		if n == 1 {
+			line = bytes.TrimPrefix(line, byteOrderMark)
+		}
+		p, err := parsePrompt(line, o)
 		if err != nil {
 			return nil, inputErrorf("%s: line %d: %w", name, n, err)
 		}
@@ -132,8 +140,17 @@ func parsePromptLines(name string, r io.Reader, o PromptOptions) ([]PromptText, 
 
 func parsePrompt(line []byte, o PromptOptions) (PromptText, error) {
 	var l promptLine
+	if _, err := parseObject(line); err != nil { // refuses keys given twice as well
+		return PromptText{}, err
+	}
 	if err := json.Unmarshal(line, &l); err != nil {
+		if t, ok := errors.AsType[*json.UnmarshalTypeError](err); ok {
+			return PromptText{}, fmt.Errorf("%s: a %s does not belong there", t.Field, t.Value)
+		}
 		return PromptText{}, jsonFault(err)
+	}
+	if l.Text != nil && !wholeText(line, *l.Text) {
+		return PromptText{}, errors.New("text is not UTF-8, or has half a surrogate pair")
 	}
 	p := PromptText{ID: l.ID, Group: l.Group, Label: l.Label, Mask: l.Mask}
 	var err error
@@ -179,12 +196,21 @@ func parseMessages(raw []map[string]*json.RawMessage) ([]Message, error) {
 			if value == nil {
 				return nil, fmt.Errorf("messages[%d]: there is no %s", i, name)
 			}
-			if json.Unmarshal(*value, fields[name]) != nil {
-				return nil, fmt.Errorf("messages[%d]: %s is not a text", i, name)
+			if json.Unmarshal(*value, fields[name]) != nil || !wholeText(*value, *fields[name]) {
+				return nil, fmt.Errorf("messages[%d]: %s is not a text in UTF-8", i, name)
 			}
 		}
 	}
 	return messages, nil
+}
+
+// wholeText says whether a decoded text is what its line has: encoding/json puts
+// U+FFFD in the place of bytes and escapes that are no character.
+func wholeText(line []byte, text string) bool {
+	if !strings.ContainsRune(text, utf8.RuneError) {
+		return true
+	}
+	return utf8.Valid(line) && (bytes.ContainsRune(line, utf8.RuneError) || bytes.Contains(bytes.ToLower(line), []byte(`\ufffd`)))
 }
 
 // NamePrompts gives prompts without an id the ids prompt-0, prompt-1 ... by

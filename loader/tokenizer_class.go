@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"strings"
 )
 
@@ -27,6 +28,8 @@ type tokenizerConfig struct {
 	AddEOS         *bool           `json:"add_eos_token"`
 	BOS            json.RawMessage `json:"bos_token"` // a string, or an object with "content"
 	EOS            json.RawMessage `json:"eos_token"`
+
+	modelType string // of config.json, "" where there is none
 }
 
 // tokenizerConfigFile is what transformers writes beside tokenizer.json.
@@ -36,32 +39,49 @@ const tokenizerConfigFile = "tokenizer_config.json"
 // the zero configuration.
 func readTokenizerConfig(dir string) (tokenizerConfig, error) {
 	var c tokenizerConfig
-	path := filepath.Join(dir, tokenizerConfigFile)
+	var model struct {
+		Type string `json:"model_type"`
+	}
+	if err := readOptional(filepath.Join(dir, tokenizerConfigFile), &c); err != nil {
+		return c, err
+	}
+	err := readOptional(filepath.Join(dir, "config.json"), &model)
+	c.modelType = model.Type
+	return c, err
+}
+
+// readOptional decodes a JSON file; one that is not there leaves into as it is.
+func readOptional(path string, into any) error {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return c, nil
+		return nil
 	}
 	data, err := readBounded(path, maxTokenizerBytes)
 	if err != nil {
-		return c, err
+		return err
 	}
-	if err := json.Unmarshal(data, &c); err != nil {
-		return c, inputErrorf("%s: %w", path, jsonFault(err))
+	if err := json.Unmarshal(data, into); err != nil {
+		return inputErrorf("%s: %w", path, jsonFault(err))
 	}
-	return c, nil
+	return nil
 }
 
 // apply edits the members of a tokenizer.json as transformers would, and
 // returns what a user should know.
 func (c tokenizerConfig) apply(file map[string]json.RawMessage, id func(token string) (int32, bool)) (warning string, err error) {
-	class := strings.TrimSuffix(c.Class, "Fast")
+	class := c.class()
 	byteLevel := strings.Contains(string(file["pre_tokenizer"]), `"ByteLevel"`)
+	own := string(file["pre_tokenizer"])
 	switch {
 	case !isType(file["model"], "BPE"): // no class of another model is rebuilt here
 	case class == "GPT2Tokenizer":
 		if !isType(file["pre_tokenizer"], "ByteLevel") {
-			warning = "tokenizer_config.json names GPT2Tokenizer, so text is split as transformers 5 does; tokenizer.json has another pre_tokenizer, and tools that follow it may give other ids"
+			warning = otherSplit(class)
 		}
 		err = c.asGPT2(file)
+	case class == "Qwen2Tokenizer":
+		if err = c.asQwen2(file); !sameSplit(own, string(file["pre_tokenizer"])) {
+			warning = otherSplit(class)
+		}
 	case class == "LlamaTokenizer" && !byteLevel: // a Llama-3 file under the old name is loaded as it is
 		err = c.asLlama(file)
 	}
@@ -72,6 +92,39 @@ func (c tokenizerConfig) apply(file map[string]json.RawMessage, id func(token st
 		err = c.setTemplate(file, id)
 	}
 	return warning, err
+}
+
+// class is the tokenizer class of transformers.
+func (c tokenizerConfig) class() string {
+	if c.modelType == "qwen2" { // transformers does not believe such a folder's tokenizer_class
+		return "Qwen2Tokenizer"
+	}
+	return strings.TrimSuffix(c.Class, "Fast")
+}
+
+// otherSplit is the warning of a file that means another split than its class.
+func otherSplit(class string) string {
+	return "transformers 5 takes this folder's tokenizer for a " + class + ", so text is split as it does; " +
+		"tokenizer.json has another pre_tokenizer, and tools that follow it may give other ids"
+}
+
+// sameSplit compares what two pre_tokenizers say of the split itself: the order
+// of their members, and the offsets that they report, do not matter.
+func sameSplit(a, b string) bool {
+	var decoded [2]any
+	for i, text := range []string{a, b} {
+		if json.Unmarshal([]byte(text), &decoded[i]) != nil {
+			return false
+		}
+		parts, _ := decoded[i].(map[string]any)
+		list, _ := parts["pretokenizers"].([]any)
+		for _, part := range list {
+			if part, ok := part.(map[string]any); ok {
+				delete(part, "trim_offsets")
+			}
+		}
+	}
+	return reflect.DeepEqual(decoded[0], decoded[1])
 }
 
 // isType says whether a component of a tokenizer.json is of the given type.
@@ -86,6 +139,20 @@ func (c tokenizerConfig) asGPT2(file map[string]json.RawMessage) error {
 	prefix := c.AddPrefixSpace != nil && *c.AddPrefixSpace
 	set(file, "normalizer", nil)
 	set(file, "pre_tokenizer", map[string]any{"type": "ByteLevel", "add_prefix_space": prefix, "trim_offsets": true, "use_regex": true})
+	return editModel(file, map[string]any{"dropout": nil, "unk_token": nil, "continuing_subword_prefix": "",
+		"end_of_word_suffix": "", "fuse_unk": false, "byte_fallback": false})
+}
+
+// qwenSplit is the expression that Qwen2Tokenizer splits text with.
+const qwenSplit = `(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\r\n\p{L}\p{N}]?\p{L}+|\p{N}| ?[^\s\p{L}\p{N}]+[\r\n]*|\s*[\r\n]+|\s+(?!\S)|\s+`
+
+func (c tokenizerConfig) asQwen2(file map[string]json.RawMessage) error {
+	prefix := c.AddPrefixSpace != nil && *c.AddPrefixSpace
+	set(file, "normalizer", map[string]any{"type": "NFC"})
+	set(file, "pre_tokenizer", map[string]any{"type": "Sequence", "pretokenizers": []any{
+		map[string]any{"type": "Split", "pattern": map[string]any{"Regex": qwenSplit}, "behavior": "Isolated", "invert": false},
+		map[string]any{"type": "ByteLevel", "add_prefix_space": prefix, "trim_offsets": true, "use_regex": false},
+	}})
 	return editModel(file, map[string]any{"dropout": nil, "unk_token": nil, "continuing_subword_prefix": "",
 		"end_of_word_suffix": "", "fuse_unk": false, "byte_fallback": false})
 }

@@ -130,9 +130,10 @@ func TestReadPrompts(t *testing.T) {
 		return path
 	}
 	text := "two\nlines\n"
+	marked := "\xef\xbb\xbf" + text
 	lines := `{"id":"a","text":"one","group":"g","label":"l","mask":[0]}` + "\n\n" + `{"input_ids":[1,2]}` + "\n"
 	for _, c := range []struct{ name, path, stdin string }{
-		{"txt", write("p.txt", text), ""}, {"stdin text", "-", text},
+		{"txt", write("p.txt", text), ""}, {"stdin text", "-", text}, {"byte order mark", write("m.txt", marked), ""},
 	} {
 		got, err := loader.ReadPrompts(c.path, strings.NewReader(c.stdin), loader.PromptOptions{})
 		if err != nil || len(got) != 1 || got[0].Text != text {
@@ -165,10 +166,11 @@ func TestReadConversations(t *testing.T) {
 	}
 	for content, want := range map[string]string{
 		`{"messages":[]}`:                                              "messages is empty",
-		`{"messages":{}}`:                                              "line 1: is not valid JSON",
+		`{"messages":{}}`:                                              "line 1: messages: ",
 		`{"messages":[null]}`:                                          "messages[0]: there is no role",
 		`{"messages":[{"role":"user"}]}`:                               "messages[0]: there is no content",
-		`{"messages":[{"role":"user","content":["a"]}]}`:               "messages[0]: content is not a text",
+		`{"messages":[{"role":"user","content":["a"]}]}`:               "messages[0]: content is not a text in UTF-8",
+		"{\"messages\":[{\"role\":\"user\",\"content\":\"a\xff\"}]}":   "messages[0]: content is not a text in UTF-8",
 		`{"messages":[{"role":1,"content":"a"}]}`:                      "messages[0]: role is not a text",
 		`{"messages":[{"role":"user","content":"a","name":"b"}]}`:      "messages[0]: the member name is not supported",
 		`{"messages":[{"role":"user","content":"a"}],"text":"a"}`:      "messages are given, and text or input_ids as well",
@@ -185,7 +187,7 @@ func TestReadPromptsRefusals(t *testing.T) {
 	for content, want := range map[string]string{
 		"": "no prompt", "{": "line 1", `{"id":"a"}`: "neither text nor input_ids", `{"text":""}`: "text is empty",
 		`{"input_ids":[]}`: "input_ids is empty", `{"text":"a","input_ids":[1]}`: "both",
-		"{\"text\":\"a\"}\n[1]": "line 2", `{"input_ids":[3000000000]}`: "line 1", `{"input_ids":[1.5]}`: "line 1", `{"text":7}`: "line 1",
+		"{\"text\":\"a\"}\n[1]": "line 2", "{\"text\":\"he\xff\"}": "not UTF-8", `{"text":"a\ud800b"}`: "not UTF-8", `{"text":"a","text":"b"}`: "text", `{"input_ids":[3000000000]}`: "line 1", `{"input_ids":[1.5]}`: "line 1", `{"text":7}`: "text: a number", `{"id":3,"text":"a"}`: "id: a number",
 	} {
 		path := filepath.Join(t.TempDir(), "p.jsonl")
 		if err := os.WriteFile(path, []byte(content), 0o600); err != nil {
@@ -252,5 +254,66 @@ func TestTokenizerClass(t *testing.T) {
 		if err != nil || !slices.Equal(e.IDs, c.ids) {
 			t.Errorf("%q: %v, %v; want %v", c.text, e.IDs, err, c.ids)
 		}
+	}
+}
+
+// TestQwen2Tokenizer: SmolLM2's vocabulary under the name of Qwen2Tokenizer, and
+// in the folder of a qwen2 model, whatever its class is said to be; ids by
+// transformers 5.23 AutoTokenizer on the same folders.
+func TestQwen2Tokenizer(t *testing.T) {
+	source := filepath.Join(testmodel.Fixtures(t), "models", "smollm2-135m")
+	for name, files := range map[string]map[string]string{
+		"by its class": {"tokenizer_config.json": `{"tokenizer_class":"Qwen2TokenizerFast"}`, "config.json": `{"model_type":"llama"}`},
+		"by the model": {"tokenizer_config.json": `{"tokenizer_class":"GPT2Tokenizer"}`, "config.json": `{"model_type":"qwen2"}`},
+	} {
+		dir := t.TempDir()
+		data, err := os.ReadFile(filepath.Join(source, "tokenizer.json"))
+		if err != nil {
+			t.Fatal(err)
+		}
+		files["tokenizer.json"] = string(data)
+		for file, text := range files {
+			if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+				t.Fatal(err)
+			}
+		}
+		tok := openTokenizer(t, dir)
+		if !strings.Contains(tok.Warning(), "Qwen2Tokenizer") {
+			t.Errorf("%s: warning %q", name, tok.Warning())
+		}
+		for _, c := range []struct {
+			text string
+			ids  []int32
+		}{
+			{"It's 12345 o'clock, WE'RE late", []int32{1589, 506, 216, 33, 34, 35, 36, 37, 263, 23, 17466, 28, 26587, 23, 3256, 3008}},
+			{"Cafe\u0301 na\u00efve", []int32{51, 1939, 2756, 15486, 46494}}, // the accent is joined to its letter
+			{"x\n\n  y  \r\nz", []int32{104, 1116, 216, 329, 256, 2738, 106}},
+			{"a  b\t c...!?\nd", []int32{81, 216, 278, 197, 265, 2026, 17, 47, 198, 84}},
+			{"<|im_start|>user\nHi", []int32{1, 4093, 198, 26843}},
+		} {
+			e, err := tok.Encode(c.text)
+			if err != nil || !slices.Equal(e.IDs, c.ids) {
+				t.Errorf("%s: %q: %v, %v; want %v", name, c.text, e.IDs, err, c.ids)
+			}
+		}
+	}
+}
+
+// TestQwen2OwnSplit: no warning where tokenizer.json says what the class does, as
+// Qwen's own files do.
+func TestQwen2OwnSplit(t *testing.T) {
+	dir := t.TempDir()
+	for file, text := range map[string]string{
+		"config.json": `{"model_type":"qwen2"}`,
+		"tokenizer.json": `{"model":{"type":"BPE","vocab":{"a":0},"merges":[]},"normalizer":{"type":"NFC"},"pre_tokenizer":{"type":"Sequence","pretokenizers":[` +
+			`{"type":"Split","pattern":{"Regex":"(?i:'s|'t|'re|'ve|'m|'ll|'d)|[^\\r\\n\\p{L}\\p{N}]?\\p{L}+|\\p{N}| ?[^\\s\\p{L}\\p{N}]+[\\r\\n]*|\\s*[\\r\\n]+|\\s+(?!\\S)|\\s+"},"behavior":"Isolated","invert":false},` +
+			`{"type":"ByteLevel","add_prefix_space":false,"trim_offsets":false,"use_regex":false}]}}`,
+	} {
+		if err := os.WriteFile(filepath.Join(dir, file), []byte(text), 0o600); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if tok := openTokenizer(t, dir); tok.Warning() != "" {
+		t.Errorf("warning %q", tok.Warning())
 	}
 }

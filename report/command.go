@@ -5,14 +5,27 @@ import (
 	"strings"
 )
 
+// incidental are the flags that change no result: where it goes, how it is
+// told, on how many threads. With them in it, the report of the same run would
+// not be the same bytes. Those with true take a value.
+var incidental = map[string]bool{"--out": true, "--threads": true, "--quiet": false, "--json": false, "--fresh": false}
+
 // command is the run's command line on one line, quoted for a POSIX shell, so
-// that it can be copied and run again.
+// that it can be copied and run again; the output folder is left to the reader.
 func command(t *table) string {
-	quoted := make([]string, len(t.Run.Argv))
-	for i, a := range t.Run.Argv {
-		quoted[i] = shellQuote(a)
+	words := []string{"layerclust"}
+	args := t.Run.Argv[min(1, len(t.Run.Argv)):]
+	for i := 0; i < len(args); i++ {
+		flag, _, joined := strings.Cut(args[i], "=")
+		if valued, ok := incidental[flag]; ok {
+			if valued && !joined {
+				i++
+			}
+			continue
+		}
+		words = append(words, shellQuote(args[i]))
 	}
-	return strings.Join(quoted, " ")
+	return strings.Join(append(words, "--out", "DIR"), " ")
 }
 
 // shellQuote quotes one word where it needs it: in single quotes, or, with

@@ -40,7 +40,11 @@ func architecture(m *analyze.ModelInfo) string {
 	if m.Layers == 0 {
 		return m.Type
 	}
-	return strings.TrimSpace(fmt.Sprintf("%s: %d layers, hidden size %d, %d heads", m.Type, m.Layers, m.Hidden, m.Heads))
+	text := fmt.Sprintf("%s: %d layers, hidden size %d", m.Type, m.Layers, m.Hidden)
+	if m.Heads > 0 { // unknown where only states were given
+		text += fmt.Sprintf(", %d heads", m.Heads)
+	}
+	return text
 }
 
 func promptFact(run *analyze.RunInfo) string {

@@ -53,6 +53,14 @@ func Read(dir string) (*analyze.Result, error) {
 	return r, nil
 }
 
+// ReadRun gives back run.json alone, which a folder of states without measures
+// has too.
+func ReadRun(dir string) (analyze.RunInfo, error) {
+	var run analyze.RunInfo
+	err := readRun(filepath.Join(dir, runFile), &run)
+	return run, err
+}
+
 // readRun reads run.json and checks what the rest relies on.
 func readRun(path string, run *analyze.RunInfo) error {
 	f, err := os.Open(path)

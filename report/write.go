@@ -66,6 +66,17 @@ func Write(dir string, r *analyze.Result) error {
 	return s.commit()
 }
 
+// WriteRun replaces run.json alone: its timings and peak memory are known only
+// after everything else has been written.
+func WriteRun(dir string, run analyze.RunInfo) error {
+	s := &stage{dir: dir}
+	defer s.discard()
+	if err := s.add(runFile, func(w io.Writer) error { return writeRun(w, &analyze.Result{Run: run}) }); err != nil {
+		return err
+	}
+	return s.commit()
+}
+
 // Render draws report.html, report.md and the figures in dir anew, and leaves
 // the tables alone.
 func Render(dir string, r *analyze.Result) error {
@@ -159,3 +170,6 @@ func (s *stage) discard() {
 		_ = os.Remove(p.temp)
 	}
 }
+
+// FigureFiles lists the names that a run may give to files in figures/.
+func FigureFiles() []string { return append([]string(nil), figureFiles...) }

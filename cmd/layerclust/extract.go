@@ -8,6 +8,7 @@ import (
 
 	"github.com/spf13/cobra"
 
+	"github.com/layerclust/layerclust/analyze"
 	"github.com/layerclust/layerclust/extract"
 )
 
@@ -30,33 +31,22 @@ func newExtractCommand() *cobra.Command {
 func (f *inputFlags) extract(ctx context.Context, modelDir string, stdin io.Reader, stdout, stderr io.Writer) error {
 	clock := newClock()
 	f.saveStates = true
-	if err := f.check(); err != nil {
-		return err
-	}
-	in, err := f.open(modelDir, stdin)
+	job, err := f.begin(ctx, modelDir, stdin, stderr)
 	if err != nil {
 		return err
 	}
-	defer in.close()
-	out, err := openOutput(f.out, f.fresh, f.fingerprint(in))
-	if err != nil {
-		return err
-	}
-	defer out.discard()
-	job := startJob(ctx, in, out, newProgress(stderr, f.quiet))
 	defer job.close()
-	if err := job.saveStates(in.model.Config.NumLayers * f.repeatDepth); err != nil {
-		return err
-	}
 	clock.lap(&job.timings.Load)
 
-	trace, err := extract.Run(ctx, in.model, in.adapters, in.prompts, f.extractOptions(in, job.progress), job.take)
+	options := f.extractOptions(job)
+	options.NoLoss = true
+	trace, err := extract.Run(ctx, job.in.model, job.in.adapters, job.in.prompts, options, job.take)
 	if err != nil {
 		return err
 	}
 	clock.lap(&job.timings.Forward)
 
-	f.maskTokens(in.infos, job.study)
+	f.maskTokens(job.in.infos, job.study)
 	info, err := job.runInfo(trace, f)
 	if err != nil {
 		return err
@@ -64,16 +54,22 @@ func (f *inputFlags) extract(ctx context.Context, modelDir string, stdin io.Read
 	if err := job.commitStates(); err != nil {
 		return err
 	}
-	if err := out.writeInfo(&info, clock); err != nil {
+	if err := job.out.writeInfo(&info, clock); err != nil {
 		return err
 	}
 	job.progress.done()
+	return f.statesSummary(stdout, &info)
+}
+
+// statesSummary says on stdout where the states are.
+func (f *inputFlags) statesSummary(w io.Writer, info *analyze.RunInfo) error {
 	states := filepath.Join(f.out, "states")
 	if f.json {
-		return writeJSON(stdout, map[string]any{"out": f.out, "states": states, "warnings": info.Warnings, "adapters": info.Adapters, "timings": info.Timings})
+		return writeJSON(w, map[string]any{"out": f.out, "states": states, "warnings": info.Warnings, "adapters": info.Adapters, "timings": info.Timings})
 	}
-	if !f.quiet {
-		fmt.Fprintf(stdout, "%s (%.1f s, %s)\n", states, info.Timings.Total, memoryNow())
+	if f.quiet {
+		return nil
 	}
-	return nil
+	_, err := fmt.Fprintf(w, "%s (%.1f s, %s)\n", states, info.Timings.Total, memoryNow())
+	return err
 }

@@ -2,8 +2,12 @@ package main
 
 import (
 	"cmp"
+	"context"
+	"errors"
 	"fmt"
 	"io"
+	"io/fs"
+	"os"
 	"path/filepath"
 	"runtime"
 	"slices"
@@ -23,6 +27,7 @@ type inputFlags struct {
 	chatFlags
 	command     string // run or extract
 	adapters    []string
+	variants    []string
 	prompts     []promptArg
 	maskWords   string // a file of words
 	layers      string
@@ -32,6 +37,7 @@ type inputFlags struct {
 	repeatDepth int
 	loraScale   string
 	threads     int
+	revision    string
 }
 
 // promptArg is one --prompt or --prompts, in the order of the command line.
@@ -63,6 +69,7 @@ var _ pflag.Value = promptValue{}
 func (f *inputFlags) register(flags *pflag.FlagSet) {
 	flags.SortFlags = false
 	flags.StringArrayVar(&f.adapters, "adapter", nil, "`[NAME=]DIR[@SCALE]` of a PEFT adapter, or of a folder of checkpoint-N folders; repeatable")
+	flags.StringArrayVar(&f.variants, "variant", nil, "`[NAME=]DIR[@SCALE]` of a fully fine-tuned model to compare with the base, or of a folder of checkpoint-N folders; repeatable")
 	flags.Var(promptValue{&f.prompts, false}, "prompt", "a prompt; repeatable")
 	flags.Var(promptValue{&f.prompts, true}, "prompts", "prompts from a .txt (one) or .jsonl file, or - for standard input; repeatable")
 	f.chatFlags.register(flags)
@@ -73,6 +80,7 @@ func (f *inputFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.precision, "precision", "f32", "`f32`, or bf16: activations rounded before each product")
 	flags.IntVar(&f.repeatDepth, "repeat-depth", 1, "run the stack of blocks `N` times")
 	flags.StringVar(&f.loraScale, "lora-scale", "peft", "`peft`, or paper: without the factor alpha/r")
+	flags.StringVar(&f.revision, "revision", "", "branch, tag or commit of a MODEL from the hub")
 	flags.IntVar(&f.threads, "threads", 0, "processor threads (default all)")
 	f.measureFlags.register(flags)
 }
@@ -113,10 +121,11 @@ var allSites = []extract.Site{extract.Resid, extract.Attn, extract.MLP}
 
 // inputs is all that a run reads, opened and checked.
 type inputs struct {
+	source    string // the model as it was named: a folder or a hub id
 	model     *loader.Model
-	tokenizer loader.Tokenizer // nil where the folder has none and every prompt came as ids
-	chat      *loader.Chat     // nil without --chat
-	adapters  []*loader.Adapter
+	tokenizer loader.Tokenizer  // nil where the folder has none and every prompt came as ids
+	chat      *loader.Chat      // nil without --chat
+	adapters  []*loader.Adapter // and fine-tuned models, after them
 	prompts   []extract.Prompt
 	infos     []analyze.PromptInfo // one for each prompt, with the user's mask
 	layers    *layerSet
@@ -125,13 +134,20 @@ type inputs struct {
 }
 
 // open reads everything that the flags name.
-func (f *inputFlags) open(modelDir string, stdin io.Reader) (*inputs, error) {
-	in := &inputs{}
-	var err error
-	if in.model, err = loader.Open(modelDir); err != nil {
+func (f *inputFlags) open(ctx context.Context, model string, stdin io.Reader, stderr io.Writer) (*inputs, error) {
+	in := &inputs{source: model}
+	hub := loader.HubOptions{Revision: f.revision, Progress: stderr}
+	if f.quiet {
+		hub.Progress = nil
+	}
+	dir, err := loader.ResolveModel(ctx, model, hub)
+	if err != nil {
 		return nil, err
 	}
-	if err := in.openAdapters(f.adapters, f.loraScale == "paper"); err != nil {
+	if in.model, err = loader.Open(dir); err != nil {
+		return nil, err
+	}
+	if err := in.openAdapters(ctx, f, hub); err != nil {
 		return nil, err
 	}
 	if err := in.openPrompts(f, stdin); err != nil {
@@ -144,34 +160,6 @@ func (f *inputFlags) open(modelDir string, stdin io.Reader) (*inputs, error) {
 	}
 	in.layers, err = parseLayers(f.layers, in.model.Config.NumLayers*f.repeatDepth)
 	return in, err
-}
-
-func (in *inputs) openAdapters(args []string, paperScale bool) error {
-	var refs []loader.AdapterRef
-	for _, arg := range args {
-		r, err := loader.ParseAdapterArg(arg)
-		if err != nil {
-			return err
-		}
-		refs = append(refs, r...)
-	}
-	if err := loader.CheckNames(refs); err != nil {
-		return err
-	}
-	for _, ref := range refs {
-		a, err := loader.OpenAdapter(ref, in.model, loader.AdapterOptions{PaperScale: paperScale})
-		if err != nil {
-			return err
-		}
-		for _, w := range a.Warnings {
-			in.warn("adapter %s: %s", a.Name, w)
-		}
-		if a.Zero() {
-			in.warn("adapter %s changes nothing: its weights are those of an adapter before training (B = 0)", a.Name)
-		}
-		in.adapters = append(in.adapters, a)
-	}
-	return nil
 }
 
 func (in *inputs) warn(format string, args ...any) {
@@ -234,6 +222,9 @@ func tokenizerFor(dir string, prompts []loader.PromptText) (loader.Tokenizer, er
 	t, err := loader.OpenTokenizer(dir)
 	if err == nil {
 		return t, nil
+	}
+	if !errors.Is(err, fs.ErrNotExist) { // a damaged one would leave special tokens unmasked
+		return nil, err
 	}
 	if slices.ContainsFunc(prompts, func(p loader.PromptText) bool { return p.IDs == nil }) {
 		return nil, fmt.Errorf("%w; prompts as input_ids need none", err)
@@ -306,6 +297,9 @@ func (in *inputs) names() []string {
 }
 
 func (in *inputs) close() {
+	for _, a := range in.adapters {
+		a.Close()
+	}
 	if in.model != nil {
 		in.model.Close()
 	}
@@ -314,16 +308,19 @@ func (in *inputs) close() {
 	}
 }
 
-// adapterFiles are the files of an adapter's folder that decide what it does.
-var adapterFiles = []string{"adapter_config.json", "adapter_model.safetensors"}
+// tokenizerConfig has a say in the ids, too.
+const tokenizerConfig = "tokenizer_config.json"
 
 // modelFiles are the files of a model's folder that decide what it does.
 func (in *inputs) modelFiles() []string {
 	files := append([]string{"config.json"}, in.model.Weights.Files()...)
 	if in.tokenizer != nil {
 		files = append(files, "tokenizer.json")
+		if _, err := os.Stat(filepath.Join(in.model.Dir, tokenizerConfig)); err == nil {
+			files = append(files, tokenizerConfig)
+		}
 	}
-	if in.chat != nil {
+	if in.chat != nil && !slices.Contains(files, in.chat.File) {
 		files = append(files, in.chat.File)
 	}
 	return files

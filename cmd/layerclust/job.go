@@ -3,6 +3,7 @@ package main
 import (
 	"context"
 	"fmt"
+	"io"
 	"math"
 	"slices"
 
@@ -22,17 +23,37 @@ type job struct {
 	study    *analyze.Study // of extract: notes massive tokens only
 }
 
-// startJob says what a reader should know before the wait, and begins what goes
-// on beside the forward pass.
-func startJob(ctx context.Context, in *inputs, out *output, p *progress) *job {
-	p.say("engine: %s", extract.Provider())
+// begin opens inputs and output. It says what a reader should know before the
+// wait, and begins what goes on beside the forward pass.
+func (f *inputFlags) begin(ctx context.Context, modelDir string, stdin io.Reader, stderr io.Writer) (*job, error) {
+	if err := f.check(); err != nil {
+		return nil, err
+	}
+	in, err := f.open(ctx, modelDir, stdin, stderr)
+	if err != nil {
+		return nil, err
+	}
+	out, err := openOutput(f.out, f.fresh, f.fingerprint(in))
+	if err != nil {
+		in.close()
+		return nil, err
+	}
+	j := &job{in: in, out: out, progress: newProgress(stderr, f.quiet), study: analyze.NewStudy(nil, nil)}
+	j.progress.say("engine: %s", extract.Provider())
 	if !extract.SIMD() {
 		in.warn("this binary was built without GOEXPERIMENT=simd: the results are the same, 9 to 40 times slower")
 	}
 	for _, w := range in.warnings {
-		p.say("warning: %s", w)
+		j.progress.say("warning: %s", w)
 	}
-	return &job{in: in, out: out, progress: p, hashes: startHashes(ctx, in), study: analyze.NewStudy(nil, nil)}
+	j.hashes = startHashes(ctx, in)
+	if f.saveStates {
+		if j.files, err = newStateFiles(out.partial, in, in.model.Config.NumLayers*f.repeatDepth); err != nil {
+			j.close()
+			return nil, writeError(out.dir, err)
+		}
+	}
+	return j, nil
 }
 
 // measure opens what the measures need: the study and its store.
@@ -43,13 +64,6 @@ func (j *job) measure() error {
 	}
 	j.study = analyze.NewStudy(j.spill, j.in.names())
 	return nil
-}
-
-// saveStates opens the files of the states.
-func (j *job) saveStates(layers int) error {
-	var err error
-	j.files, err = newStateFiles(j.out.partial, j.in, layers)
-	return writeError(j.out.dir, err)
 }
 
 // take is the sink of the forward pass: it saves and measures what was asked
@@ -115,10 +129,13 @@ func (j *job) commitStates() error {
 	return writeError(j.out.dir, j.files.commit())
 }
 
+// close ends the job; what was not committed is gone.
 func (j *job) close() {
 	if j.spill != nil {
 		j.spill.close()
 	}
 	j.hashes.stop()
 	j.progress.done()
+	j.out.discard()
+	j.in.close()
 }

@@ -34,7 +34,7 @@ const (
 )
 
 func main() {
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM, syscall.SIGHUP)
 	context.AfterFunc(ctx, stop) // a second Ctrl-C does not wait for a clean end
 	code := execute(ctx, os.Args[1:], os.Stdin, os.Stdout, os.Stderr)
 	stop()
@@ -103,7 +103,7 @@ func newRoot() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("layerclust {{.Version}}\n")
-	root.AddCommand(newRunCommand(), newExtractCommand(), newReportCommand(),
-		newTokensCommand(), newMetricsCommand())
+	root.AddCommand(newRunCommand(), newExtractCommand(), newAnalyzeCommand(), newReportCommand(), newInspectCommand(),
+		newVerifyCommand(), newTokensCommand(), newMetricsCommand())
 	return root
 }

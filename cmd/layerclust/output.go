@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"slices"
 
+	"github.com/gofrs/flock"
 	"github.com/spf13/pflag"
 
 	"github.com/layerclust/layerclust/analyze"
@@ -38,9 +39,12 @@ func (f *outputFlags) check() error {
 	return nil
 }
 
+// figuresName is the folder of the figures.
+const figuresName = "figures"
+
 // outputs are the entries of an output folder that a run writes; run.json is
 // last, because its presence says that the folder is complete.
-var outputs = []string{"states", "figures", "metrics.csv", "nulls.csv", "histograms.csv", "clusters.jsonl", "report.html", "report.md", "run.json"}
+var outputs = []string{"states", figuresName, "metrics.csv", "nulls.csv", "histograms.csv", "clusters.jsonl", "report.html", "report.md", "run.json"}
 
 // output is an output folder on its way. Everything is first written into a
 // folder inside it and moved only when all of it is there, so that a run that
@@ -50,6 +54,8 @@ type output struct {
 	partial     string // inside dir
 	made        bool   // dir was not there before
 	fingerprint string
+	lock        *flock.Flock
+	keep        bool // partial holds the only copy of something
 }
 
 // openOutput makes dir where need be and refuses one that holds the results of
@@ -64,7 +70,14 @@ func openOutput(dir string, fresh bool, fingerprint string) (*output, error) {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return nil, loader.InputErrorf("--out: %w", err)
 	}
+	o.lock = flock.New(filepath.Join(dir, ".lock"))
+	if free, err := o.lock.TryLock(); err != nil {
+		return nil, writeError(dir, err)
+	} else if !free {
+		return nil, loader.InputErrorf("--out %s: another run is writing into it", dir)
+	}
 	if o.partial, err = os.MkdirTemp(dir, ".partial-"); err != nil {
+		o.discard()
 		return nil, loader.InputErrorf("--out: %w", err)
 	}
 	return o, nil
@@ -82,6 +95,11 @@ func checkFree(dir string, fresh bool, fingerprint string) error {
 	if !info.IsDir() {
 		return loader.InputErrorf("--out %s: it is not a folder", dir)
 	}
+	for _, name := range []string{"config.json", "adapter_config.json"} {
+		if _, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			return loader.InputErrorf("--out %s: it holds a %s: results do not go into the folder of a model or adapter", dir, name)
+		}
+	}
 	if fresh {
 		return nil
 	}
@@ -96,6 +114,9 @@ func checkFree(dir string, fresh bool, fingerprint string) error {
 		return loader.InputErrorf("--out %s: it holds the results of another run; choose another folder, or --fresh to replace them", dir)
 	}
 	for _, name := range outputs {
+		if name == figuresName {
+			continue // only files of our own names are touched in it
+		}
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 			return loader.InputErrorf("--out %s: it holds a %s that no finished run left there; choose another folder, or --fresh to replace it", dir, name)
 		}
@@ -131,22 +152,50 @@ func (o *output) commit() error {
 	if err := os.Mkdir(aside, 0o755); err != nil {
 		return writeError(o.dir, err)
 	}
+	for _, folder := range []string{filepath.Join(aside, figuresName), filepath.Join(o.dir, figuresName)} {
+		if err := os.MkdirAll(folder, 0o755); err != nil {
+			return writeError(o.dir, err)
+		}
+	}
 	var undo moves
-	for _, name := range slices.Backward(outputs) { // run.json first: without it no folder looks complete
-		if err := undo.move(filepath.Join(o.dir, name), filepath.Join(aside, name)); err != nil {
-			return errors.Join(writeError(o.dir, err), undo.back())
-		}
+	err := undo.moveAll(o.dir, aside)
+	if err == nil {
+		err = undo.moveAll(o.partial, o.dir)
 	}
-	for _, name := range outputs {
-		if err := undo.move(filepath.Join(o.partial, name), filepath.Join(o.dir, name)); err != nil {
-			return errors.Join(writeError(o.dir, err), undo.back())
-		}
+	os.Remove(filepath.Join(o.dir, figuresName)) // where it stayed empty
+	if err == nil {
+		return nil
 	}
-	return nil
+	if back := undo.back(); back != nil {
+		o.keep = true
+		return fmt.Errorf("%w; what was there before is in %s", writeError(o.dir, err), aside)
+	}
+	return writeError(o.dir, err)
 }
 
 // moves are renames that can be taken back.
 type moves [][2]string
+
+// moveAll moves what a run writes from one folder to another: of the figures
+// only those of our own names, since others may be a user's. run.json goes
+// first: without it no folder looks complete.
+func (m *moves) moveAll(from, to string) error {
+	names := slices.Clone(report.FigureFiles())
+	for i := range names {
+		names[i] = filepath.Join(figuresName, names[i])
+	}
+	for _, name := range slices.Backward(outputs) {
+		if name != figuresName {
+			names = append(names, name)
+		}
+	}
+	for _, name := range slices.Backward(names) {
+		if err := m.move(filepath.Join(from, name), filepath.Join(to, name)); err != nil {
+			return err
+		}
+	}
+	return nil
+}
 
 // move renames what is there.
 func (m *moves) move(from, to string) error {
@@ -171,7 +220,11 @@ func (m moves) back() error {
 // discard removes what was not committed, and a folder that was made for
 // nothing.
 func (o *output) discard() {
-	os.RemoveAll(o.partial)
+	if !o.keep && o.partial != "" {
+		os.RemoveAll(o.partial)
+	}
+	os.Remove(o.lock.Path())
+	o.lock.Unlock() //nolint:errcheck // the file is gone with its lock
 	if o.made {
 		os.Remove(o.dir) // fails where something is in it
 	}

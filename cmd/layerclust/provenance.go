@@ -5,9 +5,9 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"fmt"
 	"os"
-	"slices"
-	"strings"
+	"path/filepath"
 
 	"github.com/layerclust/layerclust/analyze"
 	"github.com/layerclust/layerclust/extract"
@@ -35,7 +35,7 @@ func startHashes(ctx context.Context, in *inputs) *hashes {
 			return
 		}
 		for _, a := range in.adapters {
-			sums, err := loader.HashFiles(ctx, a.Dir, adapterFiles)
+			sums, err := loader.HashFiles(ctx, a.Dir, a.Files())
 			if err != nil {
 				h.err = err
 				return
@@ -55,7 +55,7 @@ func (j *job) runInfo(trace *extract.Trace, f *inputFlags) (analyze.RunInfo, err
 	c := j.in.model.Config
 	info := analyze.RunInfo{
 		Schema: report.Schema, Tool: "layerclust " + version, Argv: os.Args,
-		Model: analyze.ModelInfo{Path: absolute(j.in.model.Dir), Type: c.ModelType, Layers: trace.Layers,
+		Model: analyze.ModelInfo{Path: j.in.source, Type: c.ModelType, Layers: trace.Layers,
 			Hidden: c.HiddenSize, Heads: c.NumHeads, SHA256: j.hashes.model, Config: c.Raw},
 		Adapters: []analyze.AdapterInfo{}, Prompts: j.in.infos, Sites: j.in.sites, Precision: f.precision, Provider: extract.Provider(),
 		LoRAScale: f.loraScale, RepeatDepth: f.repeatDepth, Timings: j.timings, Warnings: nonNil(j.in.warnings),
@@ -68,41 +68,38 @@ func (j *job) runInfo(trace *extract.Trace, f *inputFlags) (analyze.RunInfo, err
 	return info, nil
 }
 
-// adapterInfo says what of an adapter was applied.
-func adapterInfo(a *loader.Adapter, applied extract.Applied, sums map[string]string) analyze.AdapterInfo {
-	info := analyze.AdapterInfo{Name: a.Name, Path: absolute(a.Dir), Scale: a.Scale, ModulesApplied: applied.Modules,
-		RelativeNorm: applied.RelativeNorm, RelativeMax: applied.RelativeMax, SHA256: sums}
-	for _, path := range a.Paths {
-		m := a.Modules[path]
-		info.Ranks = append(info.Ranks, m.Rank)
-		info.Targets = append(info.Targets, path[strings.LastIndexByte(path, '.')+1:])
-		info.DoRA = info.DoRA || m.Magnitude != nil
-	}
-	slices.Sort(info.Ranks)
-	info.Ranks = slices.Compact(info.Ranks)
-	slices.Sort(info.Targets)
-	info.Targets = slices.Compact(info.Targets)
-	return info
-}
-
 // fingerprint is a digest of the inputs and of every option that changes a
 // result. It is taken before the run, which adds massive tokens to the prompts.
 func (f *inputFlags) fingerprint(in *inputs) string {
 	type adapter struct {
 		Name, Path string
 		Scale      float64
+		Files      []string
 	}
 	key := struct {
 		Model    string
+		Files    []string
 		Adapters []adapter
 		Prompts  []analyze.PromptInfo
 		Options  []any
-	}{Model: absolute(in.model.Dir), Prompts: in.infos}
+	}{Model: absolute(in.model.Dir), Files: stamps(in.model.Dir, in.modelFiles()), Prompts: in.infos}
 	for _, a := range in.adapters {
-		key.Adapters = append(key.Adapters, adapter{a.Name, absolute(a.Dir), a.Scale})
+		key.Adapters = append(key.Adapters, adapter{a.Name, absolute(a.Dir), a.Scale, stamps(a.Dir, a.Files())})
 	}
 	key.Options = []any{version, f.command, in.layers.chosen, in.sites, f.saveStates, f.precision, f.repeatDepth, f.loraScale, f.mask, f.bootstrap, f.seed}
 	return digest(key)
+}
+
+// stamps tell whether files have changed since another run, at the cost of a
+// look: their hashes are known only at its end.
+func stamps(dir string, names []string) []string {
+	var list []string
+	for _, name := range names {
+		if info, err := os.Stat(filepath.Join(dir, name)); err == nil {
+			list = append(list, fmt.Sprintf("%s %d %d", name, info.Size(), info.ModTime().UnixNano()))
+		}
+	}
+	return list
 }
 
 // digest is the SHA-256 of a value's JSON, in hexadecimal.

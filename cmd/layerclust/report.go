@@ -11,7 +11,8 @@ import (
 )
 
 func newReportCommand() *cobra.Command {
-	return &cobra.Command{
+	var asJSON bool
+	cmd := &cobra.Command{
 		Use:   "report DIR",
 		Short: "Draw the report again from the tables of a run, without the model",
 		Args:  cobra.ExactArgs(1),
@@ -23,8 +24,14 @@ func newReportCommand() *cobra.Command {
 			if err := report.Render(args[0], result); err != nil {
 				return writeError(args[0], err)
 			}
-			fmt.Fprintln(cmd.OutOrStdout(), filepath.Join(args[0], "report.html"))
-			return nil
+			page := filepath.Join(args[0], "report.html")
+			if asJSON {
+				return writeJSON(cmd.OutOrStdout(), map[string]any{"report": page, "findings": nonNil(report.Headlines(result))})
+			}
+			_, err = fmt.Fprintln(cmd.OutOrStdout(), page)
+			return err
 		},
 	}
+	cmd.Flags().BoolVar(&asJSON, "json", false, "the summary as one JSON object")
+	return cmd
 }

@@ -29,32 +29,17 @@ func newRunCommand() *cobra.Command {
 // run is the main job: open, run the layers, measure, report.
 func (f *inputFlags) run(ctx context.Context, modelDir string, stdin io.Reader, stdout, stderr io.Writer) error {
 	clock := newClock()
-	if err := f.check(); err != nil {
-		return err
-	}
-	in, err := f.open(modelDir, stdin)
+	job, err := f.begin(ctx, modelDir, stdin, stderr)
 	if err != nil {
 		return err
 	}
-	defer in.close()
-	out, err := openOutput(f.out, f.fresh, f.fingerprint(in))
-	if err != nil {
-		return err
-	}
-	defer out.discard()
-	job := startJob(ctx, in, out, newProgress(stderr, f.quiet))
 	defer job.close()
 	if err := job.measure(); err != nil {
 		return err
 	}
-	if f.saveStates {
-		if err := job.saveStates(in.model.Config.NumLayers * f.repeatDepth); err != nil {
-			return err
-		}
-	}
 	clock.lap(&job.timings.Load)
 
-	trace, err := extract.Run(ctx, in.model, in.adapters, in.prompts, f.extractOptions(in, job.progress), job.take)
+	trace, err := extract.Run(ctx, job.in.model, job.in.adapters, job.in.prompts, f.extractOptions(job), job.take)
 	if err != nil {
 		return err
 	}
@@ -68,7 +53,7 @@ func (f *inputFlags) run(ctx context.Context, modelDir string, stdin io.Reader, 
 		return err
 	}
 	job.progress.step("writing the report")
-	if err := out.write(result, clock); err != nil {
+	if err := job.out.write(result, clock); err != nil {
 		return err
 	}
 	job.progress.done()
@@ -79,12 +64,12 @@ func (f *inputFlags) run(ctx context.Context, modelDir string, stdin io.Reader, 
 // even where that is not chosen, since a token may become massive at any layer
 // and the mask is one for all choices of layers; without the mask it stops at
 // the last chosen one.
-func (f *inputFlags) extractOptions(in *inputs, p *progress) extract.Options {
-	o := extract.Options{RepeatDepth: f.repeatDepth, LastLayer: -1, BF16: f.precision == "bf16", Progress: p.forward}
-	for _, site := range in.sites {
+func (f *inputFlags) extractOptions(j *job) extract.Options {
+	o := extract.Options{RepeatDepth: f.repeatDepth, LastLayer: -1, BF16: f.precision == "bf16", Progress: j.progress.forward}
+	for _, site := range j.in.sites {
 		o.Sites = append(o.Sites, extract.Site(site))
 	}
-	if last := in.layers.last(); f.mask == analyze.MaskNone && last < len(in.layers.chosen)-1 {
+	if last := j.in.layers.last(); f.mask == analyze.MaskNone && last < len(j.in.layers.chosen)-1 {
 		o.LastLayer = last
 	}
 	return o

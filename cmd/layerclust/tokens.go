@@ -35,7 +35,7 @@ func newTokensCommand() *cobra.Command {
 			if err := chat.check(); err != nil {
 				return err
 			}
-			list, err := tokenizePrompts(args[0], prompts, &chat, cmd.InOrStdin())
+			list, err := tokenizePrompts(cmd, args[0], prompts, &chat)
 			if err != nil {
 				return err
 			}
@@ -50,7 +50,11 @@ func newTokensCommand() *cobra.Command {
 }
 
 // tokenizePrompts needs only the tokenizer of a model's folder.
-func tokenizePrompts(dir string, args []promptArg, f *chatFlags, stdin io.Reader) ([]tokenized, error) {
+func tokenizePrompts(cmd *cobra.Command, model string, args []promptArg, f *chatFlags) ([]tokenized, error) {
+	dir, err := loader.ResolveModel(cmd.Context(), model, loader.HubOptions{Progress: cmd.ErrOrStderr()})
+	if err != nil {
+		return nil, err
+	}
 	t, err := loader.OpenTokenizer(dir)
 	if err != nil {
 		return nil, err
@@ -60,7 +64,7 @@ func tokenizePrompts(dir string, args []promptArg, f *chatFlags, stdin io.Reader
 	if err != nil {
 		return nil, err
 	}
-	texts, err := readPrompts(args, stdin, loader.PromptOptions{Chat: f.chat})
+	texts, err := readPrompts(args, cmd.InOrStdin(), loader.PromptOptions{Chat: f.chat})
 	if err != nil {
 		return nil, err
 	}

@@ -7,11 +7,13 @@ import (
 	"testing"
 )
 
-// Case is one golden run of transformers and PEFT in float64, made by make_goldens.py.
+// Case is one golden run of transformers and PEFT in float64, made by make_goldens.py or
+// make_forms.py.
 type Case struct {
 	Name        string
 	Model       string  // folder of the base model
 	Adapter     string  // folder of the adapter, "" for the base
+	Variant     string  // folder of the fine-tuned model in place of an adapter, or ""
 	Scale       float64 // s in W + s (W' - W)
 	RepeatDepth int     // how often the block stack is run
 	IDs         []int32 // (T) the prompt
@@ -27,20 +29,35 @@ type Case struct {
 	HFFloat32 float64
 }
 
-// Cases returns every golden case, paths absolute, in the order of testdata/manifest.json.
+// Cases returns every golden case, paths absolute, in the order of the manifests: those of
+// testdata, then those of testdata/forms.
 func Cases(t testing.TB) []Case {
 	t.Helper()
 	dir := Golden(t)
+	return append(casesIn(t, dir), casesIn(t, filepath.Join(dir, "forms"))...)
+}
+
+// casesIn returns the cases of one folder with a manifest.json.
+func casesIn(t testing.TB, dir string) []Case {
+	t.Helper()
 	m := readManifest(t, dir)
+	folder := func(kind, name string) string {
+		if name == "" {
+			return ""
+		}
+		return filepath.Join(dir, kind, name)
+	}
 	cases := make([]Case, len(m.Cases))
 	for i, c := range m.Cases {
 		ids, ok := m.Prompts[c.Prompt]
 		if !ok {
-			t.Fatalf("manifest.json: case %s: prompt %q is not in prompts", c.Name, c.Prompt)
+			t.Fatalf("%s: case %s: prompt %q is not in prompts", dir, c.Name, c.Prompt)
 		}
 		cases[i] = Case{
 			Name:        c.Name,
-			Model:       filepath.Join(dir, "models", c.Model),
+			Model:       folder("models", c.Model),
+			Adapter:     folder("adapters", c.Adapter),
+			Variant:     folder("models", c.Variant),
 			Scale:       c.Scale,
 			RepeatDepth: c.RepeatDepth,
 			IDs:         ids,
@@ -49,14 +66,11 @@ func Cases(t testing.TB) []Case {
 			Loss:        c.Loss,
 			HFFloat32:   c.HFFloat32,
 		}
-		if c.Adapter != "" {
-			cases[i].Adapter = filepath.Join(dir, "adapters", c.Adapter)
-		}
 	}
 	return cases
 }
 
-// manifest is testdata/manifest.json.
+// manifest is a manifest.json.
 type manifest struct {
 	MadeWith map[string]string  `json:"made_with"`
 	Prompts  map[string][]int32 `json:"prompts"`
@@ -64,6 +78,7 @@ type manifest struct {
 		Name        string   `json:"name"`
 		Model       string   `json:"model"`
 		Adapter     string   `json:"adapter"`
+		Variant     string   `json:"variant"`
 		Scale       float64  `json:"scale"`
 		RepeatDepth int      `json:"repeat_depth"`
 		Prompt      string   `json:"prompt"`

@@ -91,8 +91,8 @@ CASES = [
 def main():
     transformers.utils.logging.disable_progress_bar()
     torch.set_num_threads(1)  # the order of every sum is fixed
-    if OUT.exists():
-        shutil.rmtree(OUT)
+    for folder in ("models", "adapters", "states"):
+        shutil.rmtree(OUT / folder, ignore_errors=True)
     (OUT / "states").mkdir(parents=True)
     for seed, name in enumerate(MODELS):
         write_model(name, seed)

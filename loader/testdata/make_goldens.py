@@ -10,7 +10,7 @@ written.safetensors  what Python's safetensors writes for three small tensors:
 dtypes.safetensors   F16 and BF16 tensors and torch's float32 values of them.
 targets.json         which modules of a 12-layer Llama PEFT puts LoRA on, with
                      which rank and scale, for a list of adapter configurations.
-configs.json         what transformers' LlamaConfig makes of a list of config.json.
+configs.json         what transformers' configuration classes make of a list of config.json.
 """
 
 import json
@@ -22,7 +22,8 @@ import torch
 import transformers
 from peft import LoraConfig, get_peft_model
 from safetensors.torch import save_file
-from transformers import LlamaConfig, LlamaForCausalLM
+from transformers import CONFIG_MAPPING, LlamaConfig, LlamaForCausalLM
+from transformers.modeling_rope_utils import ROPE_INIT_FUNCTIONS
 
 HERE = pathlib.Path(__file__).parent
 
@@ -110,26 +111,74 @@ CONFIGS = {
     "heads": dict(hidden_size=96, num_attention_heads=6, num_key_value_heads=2, head_dim=None),
     "wide heads": dict(hidden_size=96, num_attention_heads=6, head_dim=32),
     "no BOS": dict(bos_token_id=None, tie_word_embeddings=True, attention_bias=True, rms_norm_eps=1e-5),
+    "dynamic": dict(max_position_embeddings=4096, rope_scaling={"type": "dynamic", "factor": 2.0}),
+    "llama3": dict(rope_theta=5e5, max_position_embeddings=131072, rope_scaling={
+        "rope_type": "llama3", "factor": 8.0, "low_freq_factor": 1.0, "high_freq_factor": 4.0, "original_max_position_embeddings": 8192}),
+    "yarn": dict(max_position_embeddings=131072, rope_scaling={"type": "yarn", "factor": 4.0, "original_max_position_embeddings": 32768}),
+    "yarn without its origin": dict(max_position_embeddings=4096, rope_scaling={"type": "yarn", "factor": 4.0, "beta_fast": 16, "beta_slow": 2}),
+    "yarn with mscale": dict(rope_parameters={"rope_type": "yarn", "factor": 40.0, "rope_theta": 1e4, "original_max_position_embeddings": 4096,
+                                              "mscale": 0.707, "mscale_all_dim": 1.0, "truncate": False}),
+    "yarn with its factor": dict(rope_parameters={"rope_type": "yarn", "factor": 4.0, "rope_theta": 1e4, "original_max_position_embeddings": 512,
+                                                  "attention_factor": 0.75, "mscale": 2.0, "mscale_all_dim": 1.0}),
+    "mistral": dict(model_type="mistral"),
+    "mistral without a window": dict(model_type="mistral", num_hidden_layers=3, sliding_window=None, head_dim=160),
+    "qwen2": dict(model_type="qwen2", num_hidden_layers=4, sliding_window=131072, max_window_layers=2, use_sliding_window=False),
+    "qwen2 with windows": dict(model_type="qwen2", num_hidden_layers=4, sliding_window=64, max_window_layers=3, use_sliding_window=True),
+    "qwen2 with windows nowhere": dict(model_type="qwen2", num_hidden_layers=4, use_sliding_window=True),
+    "qwen3": dict(model_type="qwen3", hidden_size=1024, num_attention_heads=16, num_key_value_heads=8, tie_word_embeddings=True, rope_theta=1e6),
+    "qwen3 with layer types": dict(model_type="qwen3", num_hidden_layers=2, use_sliding_window=True, sliding_window=16, attention_bias=True,
+                                   head_dim=64, layer_types=["sliding_attention", "full_attention"]),
 }
+
+
+def rope_wanted(c):
+    """The fields of Go's Rope: of a type's own fields, those that it uses."""
+    rope = dict(c.rope_parameters)
+    kind = rope["rope_type"]
+    want = {"Theta": rope["rope_theta"], "Type": kind, "Factor": rope.get("factor", 1)}
+    if kind == "dynamic":
+        want["Original"] = c.max_position_embeddings
+    if kind in ("llama3", "yarn"):
+        want["Original"] = rope["original_max_position_embeddings"]
+    if kind == "llama3":
+        want.update(LowFrequency=rope["low_freq_factor"], HighFrequency=rope["high_freq_factor"])
+    if kind == "yarn":
+        want.update(BetaFast=rope.get("beta_fast", 32), BetaSlow=rope.get("beta_slow", 1), Truncate=rope.get("truncate", True),
+                    AttentionFactor=ROPE_INIT_FUNCTIONS["yarn"](c)[1])
+    return want
+
+
+def windows_wanted(c):
+    """Tokens seen by each layer, 0 for all; null where no layer has a window."""
+    window = getattr(c, "sliding_window", None)
+    types = getattr(c, "layer_types", None) or ["sliding_attention"] * c.num_hidden_layers
+    windows = [window if window and kind == "sliding_attention" else 0 for kind in types]
+    return windows if any(windows) else None
 
 
 def configs():
     cases = []
     for name, fields in CONFIGS.items():
         document = {"model_type": "llama", **fields}
-        c = LlamaConfig.from_dict(json.loads(json.dumps(document)))
-        rope = c.rope_parameters
+        kind = document["model_type"]
+        c = CONFIG_MAPPING[kind].from_dict(json.loads(json.dumps({k: v for k, v in document.items() if k != "model_type"})))
+        attention_bias = kind == "qwen2" or getattr(c, "attention_bias", False)
         want = {
-            "HiddenSize": c.hidden_size, "IntermediateSize": c.intermediate_size, "NumLayers": c.num_hidden_layers,
-            "NumHeads": c.num_attention_heads, "NumKVHeads": c.num_key_value_heads, "HeadDim": c.head_dim,
+            "ModelType": kind, "HiddenSize": c.hidden_size, "IntermediateSize": c.intermediate_size, "NumLayers": c.num_hidden_layers,
+            "NumHeads": c.num_attention_heads, "NumKVHeads": c.num_key_value_heads,
+            "HeadDim": getattr(c, "head_dim", None) or c.hidden_size // c.num_attention_heads,
             "VocabSize": c.vocab_size, "MaxPositions": c.max_position_embeddings, "RMSNormEps": c.rms_norm_eps,
-            "TieEmbeddings": c.tie_word_embeddings, "AttentionBias": c.attention_bias, "MLPBias": c.mlp_bias,
+            "TieEmbeddings": c.tie_word_embeddings, "AttentionBias": attention_bias,
+            "OutputBias": attention_bias and kind != "qwen2", "MLPBias": getattr(c, "mlp_bias", False),
+            "QKNorm": kind == "qwen3", "Windows": windows_wanted(c),
             "Activation": c.hidden_act, "BOS": None if c.bos_token_id is None else [c.bos_token_id],
-            "Rope": {"Theta": rope["rope_theta"], "Type": rope["rope_type"], "Factor": rope.get("factor", 1)},
+            "Rope": rope_wanted(c),
         }
         cases.append({"name": name, "config": document, "want": want})
-    text = json.dumps({"made_by": "make_goldens.py", "transformers": transformers.__version__, "cases": cases}, indent=1)
-    (HERE / "configs.json").write_text(text + "\n")
+    head = {"made_by": "make_goldens.py", "transformers": transformers.__version__}
+    rows = ",\n  ".join(json.dumps(case) for case in cases)
+    text = json.dumps(head, indent=1)[:-2] + f',\n "cases": [\n  {rows}\n ]\n}}\n'
+    (HERE / "configs.json").write_text(text)
 
 
 written()
