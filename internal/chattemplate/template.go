@@ -23,9 +23,10 @@
 // Nothing that a template can name reads a file or the clock: include, import
 // and extends are refused, and strftime_now has the date that the caller fixed.
 //
-// One difference to Jinja remains: where Python raises an error for an undefined
+// Two differences to Jinja remain. Where Python raises an error for an undefined
 // value in arithmetic or under an attribute, the library goes on with an empty
-// one. A template that renders in transformers does not get there.
+// one; a template that renders in transformers does not get there. And upper and
+// capitalize leave the few letters as they are whose capital is two ("ß").
 package chattemplate
 
 import (
