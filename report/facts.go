@@ -81,23 +81,26 @@ func modelName(t *table) string {
 // adapterTable says what of each adapter was applied and what it did.
 func adapterTable(t *table) (header []string, rows [][]string) {
 	header = []string{"adapter", "|ΔW| / |W|", "largest module", "modules", "rank", "targets", "scale", "largest drift", "least AMI"}
-	a := t.axes["resid"]
+	a := t.axes[t.lead]
 	for i := range t.Run.Adapters {
 		ad := &t.Run.Adapters[i]
 		kind := ""
 		if ad.DoRA {
 			kind = " (DoRA)"
 		}
-		row := []string{ad.Name + kind, short(ad.RelativeNorm), short(ad.RelativeMax), itoa(ad.ModulesApplied),
-			ranks(ad.Ranks), strings.Join(ad.Targets, ", "), short(ad.Scale)}
+		row := []string{ad.Name + kind, "-", "-", "-", "-", "-", "-"}
+		if ad.ModulesApplied > 0 { // unknown where only states were given
+			row = []string{ad.Name + kind, short(ad.RelativeNorm), short(ad.RelativeMax), itoa(ad.ModulesApplied),
+				ranks(ad.Ranks), strings.Join(ad.Targets, ", "), short(ad.Scale)}
+		}
 		for _, c := range []struct {
 			metric string
 			sign   float64
 			still  float64 // the extreme of an adapter that changes nothing
-		}{{"drift", 1, 0}, {"ami_base", -1, 1}} {
+		}{{"drift", 1, 0}, {agreementMetric, -1, 1}} {
 			cell := "-"
 			if a != nil {
-				l := t.line(ad.Name, t.overview(), c.metric)
+				l := t.shownLine(ad.Name, t.overview(), c.metric)
 				if at := a.extreme(l, c.sign); at >= 0 {
 					cell = l.at(at) + " " + a.place(at)
 					if l.value[at] == c.still {
@@ -118,29 +121,6 @@ func ranks(r []int) string {
 		parts[i] = itoa(n)
 	}
 	return listed(parts, 6)
-}
-
-// lossTable compares the next-token loss of all variants; its change is a row
-// of its own where the Result has one.
-func lossTable(t *table) (header []string, rows [][]string) {
-	header = []string{"variant", "loss", "minus base"}
-	a := t.axes["resid"]
-	if a == nil {
-		return header, nil
-	}
-	for _, v := range t.variants {
-		l := t.line(v, t.overview(), "next_token_loss")
-		at := a.extreme(l, 1)
-		if at < 0 {
-			continue
-		}
-		change := "-"
-		if d := t.line(v, t.overview(), "next_token_loss"+analyze.DeltaSuffix); d != nil {
-			change = d.cell(at)
-		}
-		rows = append(rows, []string{v, l.at(at), change})
-	}
-	return header, rows
 }
 
 // maskedTable lists the tokens that the default mask leaves out.

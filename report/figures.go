@@ -27,17 +27,21 @@ func figures(t *table) []figure {
 			"How many groups the tokens of a prompt form, layer by layer."},
 		{"drift.svg", "drift", "Distance of the adapted states from the base", "relative drift",
 			"Mean over tokens of |adapted - base| / |base|: what the adapter moves, and where in the depth it begins."},
-		{"agreement.svg", "ami_base", "Agreement of the clusters with the base", "adjusted mutual information",
+		{"agreement.svg", agreementMetric, "Agreement of the clusters with the base", "adjusted mutual information",
 			"1: the adapter leaves the tokens in the same clusters as the base; 0: no more agreement than chance."},
 	}
 	for _, f := range depth {
 		if svg := t.depthChart(f.metric, f.title, f.yLabel); svg != nil {
-			out = append(out, figure{f.file, f.title, f.caption + " " + t.figureBasis(), svg})
+			caption := f.caption
+			if f.metric == agreementMetric && t.uncompared() {
+				caption += " Layers where base or adapter has no cluster are left out."
+			}
+			out = append(out, figure{f.file, f.title, caption + " " + t.figureBasis(), svg})
 		}
 	}
 	if strip := t.heatStrip(); strip != nil {
 		out = append(out, figure{"histograms.svg", strip.title,
-			"Every pair of tokens of a prompt, sorted by its cosine: a column is a layer's histogram.", strip.draw()})
+			"Every pair of tokens of a prompt, sorted by its cosine: a column is a layer's histogram. " + t.histBasis(), strip.draw()})
 	}
 	return out
 }
@@ -48,10 +52,10 @@ const maxBands = 6
 
 // depthChart draws one metric of every variant, or nil without two layers.
 func (t *table) depthChart(metric, title, yLabel string) *drawing {
-	c := &lineChart{title: title, yLabel: yLabel, axis: t.axes["resid"]}
+	c := &lineChart{title: title, yLabel: yLabel, axis: t.axes[t.lead]}
 	points := 0
 	for i, v := range t.variants {
-		l := t.line(v, t.overview(), metric)
+		l := t.shownLine(v, t.overview(), metric)
 		if l == nil {
 			continue
 		}
@@ -70,11 +74,11 @@ func (t *table) depthChart(metric, title, yLabel string) *drawing {
 // difference.
 func (t *table) heatStrip() *heatStrip {
 	prompt := t.histPrompt()
-	a := t.axes["resid"]
+	a := t.axes[t.lead]
 	if a == nil || prompt == "" {
 		return nil
 	}
-	base := t.shares(analyze.Base, prompt, "resid", analyze.MaskDefault)
+	base := t.shares(analyze.Base, prompt, t.lead, analyze.MaskDefault)
 	title := "Cosines between tokens over depth"
 	if prompt == analyze.AllPrompts {
 		title += ", all prompts"
@@ -91,7 +95,7 @@ func (t *table) heatStrip() *heatStrip {
 	if name == "" {
 		return h
 	}
-	adapted := t.shares(name, prompt, "resid", analyze.MaskDefault)
+	adapted := t.shares(name, prompt, t.lead, analyze.MaskDefault)
 	h.panels = append(h.panels,
 		heatPanel{name: name, shares: adapted},
 		heatPanel{name: "minus base", shares: minus(adapted, base), signed: true})
@@ -100,13 +104,13 @@ func (t *table) heatStrip() *heatStrip {
 
 // histPrompt is the first prompt that the base has histograms of, "" for none.
 func (t *table) histPrompt() string {
-	a := t.axes["resid"]
+	a := t.axes[t.lead]
 	if a == nil {
 		return ""
 	}
 	for _, p := range append([]string{analyze.AllPrompts}, t.prompts...) {
 		for _, layer := range a.layers {
-			if t.hists[histKey{analyze.Base, p, "resid", analyze.MaskDefault, layer}] != nil {
+			if t.hists[histKey{analyze.Base, p, t.lead, analyze.MaskDefault, layer}] != nil {
 				return p
 			}
 		}
@@ -114,17 +118,31 @@ func (t *table) histPrompt() string {
 	return ""
 }
 
+// histBasis says what the histograms are of.
+func (t *table) histBasis() string {
+	if site := t.siteNote(); site != "" {
+		return "Default mask, " + site + "."
+	}
+	return "Default mask."
+}
+
 // figureBasis says what a depth figure shows.
 func (t *table) figureBasis() string {
+	what := "One prompt"
 	switch n := len(t.Run.Prompts); {
 	case t.overview() != analyze.AllPrompts:
-		return fmt.Sprintf("Prompt %s, default mask.", t.overview())
+		what = "Prompt " + t.overview()
 	case n > 1 && len(t.variants) > maxBands:
-		return fmt.Sprintf("Mean of %d prompts, default mask; the intervals are in %s.", n, metricsFile)
+		what = fmt.Sprintf("Mean of %d prompts (the %s is in %s)", n, t.intervalName(), metricsFile)
+	case n > 1 && n < fewPrompts:
+		what = fmt.Sprintf("Mean and %s", t.intervalName())
 	case n > 1:
-		return fmt.Sprintf("Mean of %d prompts with its 95 %% interval where one is defined, default mask.", n)
+		what = fmt.Sprintf("Mean of %d prompts with its %s where one is defined", n, t.intervalName())
 	}
-	return "One prompt, default mask."
+	if site := t.siteNote(); site != "" {
+		what += ", " + site
+	}
+	return what + ", default mask."
 }
 
 func hasFigure(figs []figure, file string) bool {

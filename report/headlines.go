@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/layerclust/layerclust/analyze"
 )
@@ -22,9 +23,9 @@ func Headlines(r *analyze.Result) []string {
 }
 
 // headlines is Headlines with names and numbers marked, for the page to set
-// them apart.
+// them apart. The first sentence also says what all the numbers are a mean of.
 func headlines(t *table) []string {
-	a := t.axes["resid"]
+	a := t.axes[t.lead]
 	if a == nil {
 		return nil
 	}
@@ -35,6 +36,9 @@ func headlines(t *table) []string {
 		if s := say(t, a); s != "" {
 			out = append(out, s)
 		}
+	}
+	if len(out) > 0 {
+		out[0] = strings.TrimSuffix(out[0], ".") + " (" + t.basis() + ")."
 	}
 	return out
 }
@@ -56,13 +60,13 @@ func sayCosine(t *table, a *axis) string {
 	default:
 		s += fmt.Sprintf(", peaks at %s %s, and is %s %s", l.said(peak), a.place(peak), l.said(last), a.place(last))
 	}
-	return s + " (" + t.basis() + ")."
+	return s + "."
 }
 
 // sayMask says what the same peak would read with every token kept.
 func sayMask(t *table, a *axis) string {
-	masked := t.lines[lineKey{analyze.Base, t.overview(), "resid", "cosine_mean", analyze.MaskDefault}]
-	all := t.lines[lineKey{analyze.Base, t.overview(), "resid", "cosine_mean", analyze.MaskNone}]
+	masked := t.lines[lineKey{analyze.Base, t.overview(), t.lead, "cosine_mean", analyze.MaskDefault}]
+	all := t.lines[lineKey{analyze.Base, t.overview(), t.lead, "cosine_mean", analyze.MaskNone}]
 	peak := a.extreme(masked, 1)
 	if peak < 0 || all == nil || !finite(all.value[peak]) {
 		return ""
@@ -76,22 +80,6 @@ func sayMask(t *table, a *axis) string {
 	}
 	return fmt.Sprintf("The default mask leaves out %s (%s); with every token kept the mean cosine %s would read %s instead of %s.",
 		count(tokens, "token"), maskReasons(t), a.place(peak), all.said(peak), masked.said(peak))
-}
-
-// sayClusters gives the number of clusters where the base starts and ends, and
-// its smallest between.
-func sayClusters(t *table, a *axis) string {
-	l := t.line(analyze.Base, t.overview(), "clusters")
-	low := a.extreme(l, -1)
-	high := a.extreme(l, 1)
-	if low < 0 {
-		return ""
-	}
-	if l.value[low] == l.value[high] {
-		return fmt.Sprintf("The base's tokens form %s at every layer.", clusterCount(l, low))
-	}
-	return fmt.Sprintf("The number of clusters in the base is largest %s (%s) and smallest %s (%s).",
-		a.place(high), l.said(high), a.place(low), l.said(low))
 }
 
 // sayDrift names how far the adapters move the states, the farthest first.
@@ -111,7 +99,7 @@ func sayDrift(t *table, a *axis) string {
 	}
 	var s string
 	if len(moving) > 0 {
-		s = fmt.Sprintf("Relative to the base state, tokens drift by up to %s.", listPeaks(a, moving, "less for the other %d"))
+		s = fmt.Sprintf("Relative to the base state, tokens drift by up to %s.", listPeaks(a, moving, "less for the other%s"))
 	}
 	if len(still) > 0 {
 		if s != "" {
@@ -125,51 +113,11 @@ func sayDrift(t *table, a *axis) string {
 // sayCosineChange names the largest change of the mean cosine by an adapter.
 func sayCosineChange(t *table, a *axis) string {
 	peaks := adapterPeaks(t, a, "cosine_mean"+analyze.DeltaSuffix, 0)
-	peaks = slices.DeleteFunc(peaks, func(p peak) bool { return p.value == 0 })
+	peaks = slices.DeleteFunc(peaks, func(p peak) bool { return negligible(p.value) })
 	if len(peaks) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("The mean cosine changes most by %s (adapter minus base).", listPeaks(a, peaks, "less for the other %d"))
-}
-
-// sayAgreement names where the partition of an adapted model agrees least with
-// the base's.
-func sayAgreement(t *table, a *axis) string {
-	peaks := adapterPeaks(t, a, "ami_base", -1)
-	if len(peaks) == 0 {
-		return ""
-	}
-	if peaks[0].value == 1 {
-		return fmt.Sprintf("The partition of %s is the base's own at every layer (AMI 1).", joinNames(variantsOf(peaks)))
-	}
-	peaks = slices.DeleteFunc(peaks, func(p peak) bool { return p.value == 1 })
-	return fmt.Sprintf("The clusters agree least with the base's, as adjusted mutual information (1 = same partition), at %s.", listPeaks(a, peaks, "more for the other %d"))
-}
-
-// sayLoss gives the next-token loss of the base and what each adapter makes of
-// it: the paired change, where that is a row, says more than two means.
-func sayLoss(t *table, a *axis) string {
-	base := t.line(analyze.Base, t.overview(), "next_token_loss")
-	at := a.extreme(base, 1)
-	if at < 0 {
-		return ""
-	}
-	metric, link := "next_token_loss"+analyze.DeltaSuffix, "; it changes by "
-	if !slices.Contains(t.metrics, metric) {
-		metric, link = "next_token_loss", "; it is "
-	}
-	var parts []string
-	for _, v := range t.variants[1:] {
-		l := t.line(v, t.overview(), metric)
-		if l != nil && finite(l.value[at]) && len(parts) < maxListed {
-			parts = append(parts, fmt.Sprintf("%s with %s", l.said(at), named(v)))
-		}
-	}
-	s := fmt.Sprintf("The mean next-token loss of the base is %s nats", base.said(at))
-	if len(parts) > 0 {
-		s += link + joinNames(parts)
-	}
-	return s + "."
+	return fmt.Sprintf("The mean cosine changes most by %s (adapter minus base).", listPeaks(a, peaks, "less for the other%s"))
 }
 
 // maxListed bounds how many adapters one sentence names.
@@ -188,7 +136,7 @@ type peak struct {
 func adapterPeaks(t *table, a *axis, metric string, sign float64) []peak {
 	var out []peak
 	for _, v := range t.variants[1:] {
-		l := t.line(v, t.overview(), metric)
+		l := t.shownLine(v, t.overview(), metric)
 		at := a.extreme(l, sign)
 		if sign == 0 {
 			at = a.extreme(l, 1)
@@ -224,7 +172,7 @@ func listPeaks(a *axis, peaks []peak, rest string) string {
 		parts = append(parts, s)
 	}
 	if n := len(peaks) - len(listed); n > 0 {
-		parts = append(parts, fmt.Sprintf(rest, n))
+		parts = append(parts, others(rest, n))
 	}
 	s := joinNames(parts)
 	switch {
@@ -234,6 +182,14 @@ func listPeaks(a *axis, peaks []peak, rest string) string {
 		s += ", all " + a.place(listed[0].place)
 	}
 	return s
+}
+
+// others says how it is with the n that are not named.
+func others(rest string, n int) string {
+	if n == 1 {
+		return fmt.Sprintf(rest, "")
+	}
+	return fmt.Sprintf(rest, " "+itoa(n))
 }
 
 func variantsOf(peaks []peak) []string {

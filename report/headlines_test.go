@@ -38,7 +38,7 @@ func TestHeadlines(t *testing.T) {
 	const (
 		cosine = "In the base model the mean cosine between tokens is 0.100 [0.0400, 0.160] at the embeddings, " +
 			"peaks at 0.385 [0.325, 0.445] at layer 3, and is 0.340 [0.280, 0.400] after the final norm " +
-			"(mean of 2 prompts; brackets: 95 % interval over prompts)."
+			"(mean of 2 prompts; brackets: range over 2 prompts, pointwise; extreme layers are chosen after the fact)."
 		mask = "The default mask leaves out 2 tokens (2 massive); with every token kept the mean cosine at layer 3 " +
 			"would read 0.485 [0.425, 0.545] instead of 0.385 [0.325, 0.445]."
 		clusters = "The number of clusters in the base is largest at the embeddings (5 [4.94, 5.06]) and smallest after the final norm (3 [2.94, 3.06])."
@@ -71,7 +71,7 @@ func TestHeadlines(t *testing.T) {
 			"The mean next-token loss of the base is 3.25 nats; it is 3.22 with v-r2."}},
 		{"chosen layers, nothing masked", unmasked(middle(sample())), []string{
 			"In the base model the mean cosine between tokens is 0.265 [0.205, 0.325] at layer 1 and highest at the end, " +
-				"0.385 [0.325, 0.445] at layer 3 (mean of 2 prompts; brackets: 95 % interval over prompts).",
+				"0.385 [0.325, 0.445] at layer 3 (mean of 2 prompts; brackets: range over 2 prompts, pointwise; extreme layers are chosen after the fact).",
 			"The default mask leaves out no token here: both masks give the same numbers.",
 			"The number of clusters in the base is largest at layer 1 (4.50 [4.44, 4.56]) and smallest at layer 3 (3.50 [3.44, 3.56])."}},
 		{"nothing measured", &analyze.Result{}, nil},
@@ -110,7 +110,7 @@ func TestHeadlinesPassOverWhatIsNotFinite(t *testing.T) {
 func TestShort(t *testing.T) {
 	for v, want := range map[float64]string{
 		0: "0", 1: "1", -2: "-2", 12345678: "12345678", 0.5: "0.500", 0.123456: "0.123", 14.5: "14.5", 123.456: "123",
-		0.00012345: "0.000123", 0.000012345: "1.23e-05", 234567.8: "2.35e+05", -0.0057432: "-0.00574",
+		-1.08e-16: "0", 1e-9: "1e-09", 0.00012345: "0.000123", 0.000012345: "1.23e-05", 234567.8: "2.35e+05", -0.0057432: "-0.00574",
 	} {
 		if got := short(v); got != want {
 			t.Errorf("short(%g) = %q, want %q", v, got, want)

@@ -183,6 +183,9 @@ func (p *heatPanel) layerTicks(d *drawing, a *axis, left, column, bottom float64
 
 // xLabel names the columns.
 func (h *heatStrip) xLabel() string {
+	if h.axis.site != residSite {
+		return "block, " + h.axis.site + " output"
+	}
 	if h.axis.hasRaw() {
 		return "layer (the last column: before the final norm)"
 	}

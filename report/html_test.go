@@ -74,10 +74,7 @@ func TestPageEscapesHostileText(t *testing.T) {
 			t.Errorf("the page holds %q", bad)
 		}
 	}
-	var p payload
-	if err := json.Unmarshal([]byte(element(t, s, `<script type="application/json" id="data">`, "</script>")), &p); err != nil {
-		t.Fatalf("the page's data: %v", err)
-	}
+	p := pageData(t, s)
 	if p.Variants[1] != attacks[0] {
 		t.Errorf("a name in the data is %q, want it as it was, %q", p.Variants[1], attacks[0])
 	}
@@ -174,7 +171,7 @@ func TestMarkdownEscapesHostileText(t *testing.T) {
 
 // The largest run leaves parts out, says which, and stays under the limit.
 func TestPageKeepsItsSizeLimit(t *testing.T) {
-	tab := newTable(bigSample())
+	tab := newTable(bigSample(50, 12, "resid"))
 	page, err := renderHTML(tab, figures(tab))
 	if err != nil {
 		t.Fatal(err)
@@ -190,15 +187,78 @@ func TestPageKeepsItsSizeLimit(t *testing.T) {
 	if !strings.Contains(s, "this page leaves out the tokens of") {
 		t.Error("the page does not say what it leaves out")
 	}
-	var p payload
-	if err := json.Unmarshal([]byte(element(t, s, `<script type="application/json" id="data">`, "</script>")), &p); err != nil {
-		t.Fatal(err)
-	}
+	p := pageData(t, s)
 	if len(p.Variants) != 17 || len(p.Prompts) != 50 {
 		t.Errorf("%d variants and %d prompts are named, want all 17 and 50", len(p.Variants), len(p.Prompts))
 	}
 	if want := 17 * 12 * 2; len(p.Lines) < want {
 		t.Errorf("%d lines, want at least the %d means over prompts", len(p.Lines), want)
+	}
+}
+
+// With three sites the leading one comes first: no variant's means are given up
+// there for curves of another site, and the same run gives the same page.
+func TestPageOfManySitesKeepsItsSizeLimit(t *testing.T) {
+	const metrics = 30
+	tab := newTable(bigSample(2, metrics, "resid", "attn", "mlp"))
+	page, err := renderHTML(tab, figures(tab))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(page) > 3_000_000 || len(page) < 2_500_000 {
+		t.Errorf("%d bytes, want from 2.5 to 3 million", len(page))
+	}
+	s := string(page)
+	if want := "leaves out the curves at other sites of 2 of 2 prompts;"; !strings.Contains(s, want) {
+		t.Errorf("the page does not say that it %s", want)
+	}
+	p := pageData(t, s)
+	if len(p.Parts) < len(p.Variants) {
+		t.Errorf("the tokens of %d variants, want all %d of the first prompt", len(p.Parts), len(p.Variants))
+	}
+	means := 0
+	for _, raw := range p.Lines {
+		var head []any
+		if err := json.Unmarshal(raw, &head); err != nil {
+			t.Fatal(err)
+		}
+		means += b2i(head[1] == -1.0 && head[2] == 0.0)
+	}
+	if want := 17 * metrics * 2; means != want {
+		t.Errorf("%d means over prompts of the leading site, want all %d", means, want)
+	}
+	if again, err := renderHTML(tab, figures(tab)); err != nil || string(again) != s {
+		t.Errorf("the same run gives another page (%v)", err)
+	}
+}
+
+// A figure that is wider than a phone would hide the last layers: none has a
+// least width, nor scrolls sideways.
+func TestFiguresScaleToTheWidth(t *testing.T) {
+	css, err := stylesheet()
+	if err != nil {
+		t.Fatal(err)
+	}
+	if m := regexp.MustCompile(`\.(chart|canvas)[^{}]*\{[^}]*(min-width|overflow-x)`).FindString(css); m != "" {
+		t.Errorf("the style holds %q", m)
+	}
+	if !regexp.MustCompile(`\n\.chart \{[^}]*width: 100%`).MatchString(css) {
+		t.Error("a chart does not take the width it has")
+	}
+}
+
+// The page's own legend calls the interval what the headlines call it.
+func TestPageNamesTheInterval(t *testing.T) {
+	tab := newTable(sample("v-r2"))
+	page, err := renderHTML(tab, figures(tab))
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := pageData(t, string(page)).Interval; got != "range over 2 prompts" {
+		t.Errorf("the interval of two prompts is called %q", got)
+	}
+	if strings.Contains(string(page), "95 %") {
+		t.Error("a page of two prompts speaks of 95 %")
 	}
 }
 
@@ -235,4 +295,14 @@ func element(t *testing.T, page, from, to string) string {
 		t.Fatalf("no %s after %s", to, from)
 	}
 	return text
+}
+
+// pageData is what the page's script draws from.
+func pageData(t *testing.T, page string) payload {
+	t.Helper()
+	var p payload
+	if err := json.Unmarshal([]byte(element(t, page, `<script type="application/json" id="data">`, "</script>")), &p); err != nil {
+		t.Fatalf("the page's data: %v", err)
+	}
+	return p
 }

@@ -173,6 +173,9 @@ func (a *axis) draw(d *drawing, x scale, y, right float64) {
 		d.text(px, y+18, "tick", "middle", text)
 	}
 	label := "layer (hidden_states index; 0 = embeddings)"
+	if a.site != residSite {
+		label = "block, " + a.site + " output"
+	}
 	if a.hasRaw() {
 		label += ", raw = before the final norm"
 	}

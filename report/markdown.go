@@ -26,7 +26,7 @@ func renderMarkdown(t *table, figs []figure) []byte {
 		m.gap()
 	}
 	m.adapters(t)
-	for _, metric := range []string{"cosine_mean", "clusters", "effective_rank", "drift", "ami_base", "cka_base"} {
+	for _, metric := range []string{"cosine_mean", "clusters", "effective_rank", "drift", agreementMetric, "cka_base"} {
 		m.depthTable(t, metric)
 	}
 	m.losses(t)
@@ -84,11 +84,11 @@ func (m *markdown) adapters(t *table) {
 
 // depthTable writes one metric at a choice of layers, a column a variant.
 func (m *markdown) depthTable(t *table, metric string) {
-	a := t.axes["resid"]
+	a := t.axes[t.lead]
 	header := []string{"layer"}
 	var lines []*line
 	for _, v := range t.variants {
-		if l := t.line(v, t.overview(), metric); l != nil {
+		if l := t.shownLine(v, t.overview(), metric); l != nil {
 			header = append(header, v)
 			lines = append(lines, l)
 		}

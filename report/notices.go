@@ -17,7 +17,9 @@ const fewTokens = 20
 func notices(t *table) []string {
 	out := slices.Clone(t.Run.Warnings)
 	for _, a := range t.Run.Adapters {
+		told := slices.ContainsFunc(t.Run.Warnings, func(w string) bool { return strings.HasPrefix(w, "adapter "+a.Name+" changes nothing") })
 		switch {
+		case told || a.ModulesApplied == 0: // none: only its states were given
 		case a.Scale == 0:
 			out = append(out, fmt.Sprintf("Adapter %s is taken at scale 0: it is the base exactly.", a.Name))
 		case a.RelativeNorm == 0:

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strconv"
 
 	"github.com/layerclust/layerclust/analyze"
@@ -23,10 +24,11 @@ type payload struct {
 	Metrics   []payloadMetric    `json:"metrics"`
 	Bins      int                `json:"bins"`
 	FigureCSS string             `json:"figureCSS"`
-	Lines     []json.RawMessage  `json:"lines"`  // [variant, prompt, site, metric, mask, n, [value], [lo], [hi]]
-	Hists     []json.RawMessage  `json:"hists"`  // [variant, prompt, site, mask, [[first bin, count, ...] or null a layer]]
-	Pieces    []json.RawMessage  `json:"pieces"` // [prompt, [piece]]
-	Parts     []json.RawMessage  `json:"parts"`  // [variant, prompt, site, [[label] or null a layer]]; maskedLabel for masked
+	Interval  string             `json:"interval"` // what lo and hi are
+	Lines     []json.RawMessage  `json:"lines"`    // [variant, prompt, site, metric, mask, n, [value], [lo], [hi]]
+	Hists     []json.RawMessage  `json:"hists"`    // of the leading site: [variant, prompt, site, mask, [[first bin, count, ...] or null a layer]]
+	Pieces    []json.RawMessage  `json:"pieces"`   // [prompt, [piece]]
+	Parts     []json.RawMessage  `json:"parts"`    // of the leading site: [variant, prompt, site, [[label] or null a layer]]; maskedLabel for masked
 }
 
 type payloadPrompt struct {
@@ -59,7 +61,8 @@ type chunk struct {
 }
 
 // newPayload takes in as much as fits into budget bytes, the most wanted
-// first: the means over prompts of every variant, then prompt after prompt.
+// first: the means over prompts of every variant, then prompt after prompt, and
+// the leading site before the others.
 // The second value says in sentences what was left out.
 func newPayload(t *table, budget int) ([]byte, []string) {
 	p := newHead(t)
@@ -82,7 +85,9 @@ func newPayload(t *table, budget int) ([]byte, []string) {
 		of             int
 	}{
 		{"variant", "the means over prompts of %d of %d variants", len(t.variants)},
+		{"variant elsewhere", "the means over prompts at other sites of %d of %d variants", len(t.variants)},
 		{"measures", "the curves of %d of %d prompts", len(t.Run.Prompts)},
+		{"measures elsewhere", "the curves at other sites of %d of %d prompts", len(t.Run.Prompts)},
 		{"histograms", "the histograms of %d of %d prompts", len(t.Run.Prompts)},
 		{"tokens", "the tokens of %d of %d prompts", len(t.Run.Prompts)},
 	} {
@@ -97,7 +102,7 @@ func newPayload(t *table, budget int) ([]byte, []string) {
 func newHead(t *table) *payload {
 	p := &payload{
 		Sites: t.sites, Axes: map[string]payAxis{}, Masks: []string{analyze.MaskDefault, analyze.MaskNone},
-		Bins: analyze.HistogramBins, FigureCSS: standaloneCSS(), Prompts: []payloadPrompt{},
+		Bins: analyze.HistogramBins, FigureCSS: standaloneCSS(), Interval: t.intervalName(), Prompts: []payloadPrompt{},
 	}
 	for _, v := range t.variants {
 		p.Variants = append(p.Variants, label(v))
@@ -121,30 +126,53 @@ func newHead(t *table) *payload {
 	return p
 }
 
-// chunks lists all parts of the payload, the most wanted first.
+// chunks lists all parts of the payload, the most wanted first. The first
+// prompt comes before the means at other sites, so that there are tokens to see
+// however many sites there are.
 func chunks(t *table) []chunk {
 	var out []chunk
+	lead, others := t.sites[:min(1, len(t.sites))], t.sites[min(1, len(t.sites)):]
 	for v := range t.variants {
-		lines, hists := t.payLines(v, -1), t.payHists(v, -1)
+		lines, hists := t.payLines(v, -1, lead), t.payHists(v, -1)
 		out = append(out, chunk{"variant", v, func(p *payload) {
 			p.Lines, p.Hists = append(p.Lines, lines...), append(p.Hists, hists...)
 		}, size(lines) + size(hists)})
 	}
 	for i := range t.Run.Prompts {
-		pieces, masked := t.payPieces(i)
-		out = append(out, chunk{"tokens", i, func(p *payload) {
-			p.Pieces = append(p.Pieces, pieces)
-			p.Prompts[i].Masked = masked
-		}, len(pieces) + 24*len(masked)})
+		out = append(out, t.promptChunks(i, lead)...)
 		for v := range t.variants {
-			lines, hists, parts := t.payLines(v, i), t.payHists(v, i), t.payParts(v, i)
-			out = append(out,
-				chunk{"measures", i, func(p *payload) { p.Lines = append(p.Lines, lines...) }, size(lines)},
-				chunk{"tokens", i, func(p *payload) { p.Parts = append(p.Parts, parts...) }, size(parts)},
-				chunk{"histograms", i, func(p *payload) { p.Hists = append(p.Hists, hists...) }, size(hists)})
+			if i == 0 {
+				out = append(out, lineChunk("variant elsewhere", v, t.payLines(v, -1, others)))
+			}
+		}
+	}
+	for i := range t.Run.Prompts {
+		for v := range t.variants {
+			out = append(out, lineChunk("measures elsewhere", i, t.payLines(v, i, others)))
 		}
 	}
 	return out
+}
+
+// promptChunks are the parts of one prompt at the leading site.
+func (t *table) promptChunks(i int, lead []string) []chunk {
+	pieces, masked := t.payPieces(i)
+	out := []chunk{{"tokens", i, func(p *payload) {
+		p.Pieces = append(p.Pieces, pieces)
+		p.Prompts[i].Masked = masked
+	}, len(pieces) + len(`,,"masked":`) + len(encode(masked))}}
+	for v := range t.variants {
+		hists, parts := t.payHists(v, i), t.payParts(v, i)
+		out = append(out,
+			lineChunk("measures", i, t.payLines(v, i, lead)),
+			chunk{"tokens", i, func(p *payload) { p.Parts = append(p.Parts, parts...) }, size(parts)},
+			chunk{"histograms", i, func(p *payload) { p.Hists = append(p.Hists, hists...) }, size(hists)})
+	}
+	return out
+}
+
+func lineChunk(what string, of int, lines []json.RawMessage) chunk {
+	return chunk{what, of, func(p *payload) { p.Lines = append(p.Lines, lines...) }, size(lines)}
 }
 
 // promptName is the prompt at place i, -1 being the mean over all.
@@ -158,10 +186,11 @@ func (t *table) promptName(i int) string {
 // masks in the order of payload.Masks.
 var masks = []string{analyze.MaskDefault, analyze.MaskNone}
 
-// payLines encodes the lines of one variant and prompt.
-func (t *table) payLines(variant, prompt int) []json.RawMessage {
+// payLines encodes the lines of one variant and prompt at some of the sites.
+func (t *table) payLines(variant, prompt int, of []string) []json.RawMessage {
 	var out []json.RawMessage
-	for si, site := range t.sites {
+	for _, site := range of {
+		si := slices.Index(t.sites, site)
 		for mi, metric := range t.metrics {
 			for ki, mask := range masks {
 				l := t.lines[lineKey{t.variants[variant], t.promptName(prompt), site, metric, mask}]
@@ -194,48 +223,52 @@ func (l *line) hasInterval() bool {
 	return false
 }
 
+// leadPlace is the leading site's place in payload.Sites.
+const leadPlace = 0
+
 // payHists encodes the histograms of one variant and prompt.
 func (t *table) payHists(variant, prompt int) []json.RawMessage {
-	var out []json.RawMessage
-	for si, site := range t.sites {
-		for ki, mask := range masks {
-			b := fmt.Appendf(nil, "[%d,%d,%d,%d,[", variant, prompt, si, ki)
-			found := false
-			for i, layer := range t.axes[site].layers {
-				if i > 0 {
-					b = append(b, ',')
-				}
-				h := t.hists[histKey{t.variants[variant], t.promptName(prompt), site, mask, layer}]
-				found = found || h != nil
-				b = appendCounts(b, h)
-			}
-			if found {
-				out = append(out, append(b, "]]"...))
-			}
-		}
+	if t.lead == "" {
+		return nil
 	}
-	return out
-}
-
-// payParts encodes the partitions of one variant and prompt.
-func (t *table) payParts(variant, prompt int) []json.RawMessage {
 	var out []json.RawMessage
-	for si, site := range t.sites {
-		b := fmt.Appendf(nil, "[%d,%d,%d,[", variant, prompt, si)
+	for ki, mask := range masks {
+		b := fmt.Appendf(nil, "[%d,%d,%d,%d,[", variant, prompt, leadPlace, ki)
 		found := false
-		for i, layer := range t.axes[site].layers {
+		for i, layer := range t.axes[t.lead].layers {
 			if i > 0 {
 				b = append(b, ',')
 			}
-			p := t.parts[partKey{t.variants[variant], t.promptName(prompt), site, layer}]
-			found = found || p != nil
-			b = appendLabels(b, p)
+			h := t.hists[histKey{t.variants[variant], t.promptName(prompt), t.lead, mask, layer}]
+			found = found || h != nil
+			b = appendCounts(b, h)
 		}
 		if found {
 			out = append(out, append(b, "]]"...))
 		}
 	}
 	return out
+}
+
+// payParts encodes the partitions of one variant and prompt, none or one.
+func (t *table) payParts(variant, prompt int) []json.RawMessage {
+	if t.lead == "" {
+		return nil
+	}
+	b := fmt.Appendf(nil, "[%d,%d,%d,[", variant, prompt, leadPlace)
+	found := false
+	for i, layer := range t.axes[t.lead].layers {
+		if i > 0 {
+			b = append(b, ',')
+		}
+		p := t.parts[partKey{t.variants[variant], t.promptName(prompt), t.lead, layer}]
+		found = found || p != nil
+		b = appendLabels(b, p)
+	}
+	if !found {
+		return nil
+	}
+	return []json.RawMessage{append(b, "]]"...)}
 }
 
 // payPieces encodes the tokens of one prompt, and which of them are masked.

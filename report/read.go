@@ -233,7 +233,11 @@ func (n *names) one(s string) string {
 }
 
 // sites are the places in a block that a state can be of, in the order shown.
-var sites = []string{"resid", "attn", "mlp"}
+var sites = []string{residSite, "attn", "mlp"}
+
+// residSite is the residual stream, whose layers are those of hidden_states; a
+// layer of the other sites is a block.
+const residSite = "resid"
 
 // parseLayer reads a layer's name: a number, or "N-raw" for the last block
 // before the final norm.

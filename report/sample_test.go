@@ -82,6 +82,7 @@ func sampleRows(variant, prompt, layer string, li int, shift float64) []analyze.
 		}
 	}
 	if layer == "4" {
+		add("next_token_loss", analyze.MaskDefault, 3.25-shift)
 		add("next_token_loss", analyze.MaskNone, 3.25-shift)
 	}
 	if variant != analyze.Base && prompt == analyze.AllPrompts {
@@ -105,9 +106,9 @@ func samplePartition(variant, prompt, layer string, li int) analyze.Partition {
 	return analyze.Partition{Variant: variant, Prompt: prompt, Layer: layer, Site: "resid", Labels: labels}
 }
 
-// bigSample is the largest run a page must hold: 16 adapters, 50 prompts of
-// 200 tokens, 34 layers, 12 metrics under both masks.
-func bigSample() *analyze.Result {
+// bigSample is a run that fills a page: 16 adapters, prompts of 200 tokens, 34
+// layers, a number of metrics under both masks.
+func bigSample(nPrompts, nMetrics int, sites ...string) *analyze.Result {
 	r := &analyze.Result{}
 	variants := []string{analyze.Base}
 	for i := range 16 {
@@ -120,7 +121,7 @@ func bigSample() *analyze.Result {
 		k := i % 14
 		labels[i] = &k
 	}
-	for i := range 50 {
+	for i := range nPrompts {
 		p := analyze.PromptInfo{ID: fmt.Sprintf("prompt-%d", i), N: len(labels), Pieces: make([]string, len(labels))}
 		for k := range p.Pieces {
 			p.Pieces[k] = fmt.Sprintf(" word%d", k)
@@ -128,7 +129,10 @@ func bigSample() *analyze.Result {
 		r.Run.Prompts = append(r.Run.Prompts, p)
 		prompts = append(prompts, p.ID)
 	}
-	metrics := []string{"cosine_mean", "clusters", "drift", "ami_base", "m5", "m6", "m7", "m8", "m9", "m10", "m11", "m12"}
+	metrics := []string{"cosine_mean", "clusters", "drift", "ami_base"}
+	for i := len(metrics); i < nMetrics; i++ {
+		metrics = append(metrics, fmt.Sprintf("m%d", i+1))
+	}
 	for vi, v := range variants {
 		for pi, p := range prompts {
 			for li := range 34 {
@@ -136,9 +140,11 @@ func bigSample() *analyze.Result {
 				if li == 33 {
 					layer = "32-raw"
 				}
-				bigState(r, v, p, layer, metrics, float64(1+vi+17*pi+900*li))
-				if pi > 0 {
-					r.Partitions = append(r.Partitions, analyze.Partition{Variant: v, Prompt: p, Layer: layer, Site: "resid", Labels: labels})
+				for _, site := range sites {
+					bigState(r, analyze.Key{Variant: v, Prompt: p, Layer: layer, Site: site}, metrics, float64(1+vi+17*pi+900*li))
+					if pi > 0 {
+						r.Partitions = append(r.Partitions, analyze.Partition{Variant: v, Prompt: p, Layer: layer, Site: site, Labels: labels})
+					}
 				}
 			}
 		}
@@ -146,17 +152,17 @@ func bigSample() *analyze.Result {
 	return r
 }
 
-func bigState(r *analyze.Result, v, p, layer string, metrics []string, seed float64) {
+func bigState(r *analyze.Result, k analyze.Key, metrics []string, seed float64) {
 	for _, mask := range masks {
 		for mi, m := range metrics {
 			x := math.Sqrt(seed * float64(2+mi))
-			r.Metrics = append(r.Metrics, analyze.Row{Variant: v, Prompt: p, Layer: layer, Site: "resid", Metric: m, Mask: mask,
+			r.Metrics = append(r.Metrics, analyze.Row{Variant: k.Variant, Prompt: k.Prompt, Layer: k.Layer, Site: k.Site, Metric: m, Mask: mask,
 				Value: x, Lo: 0.9 * x, Hi: 1.1 * x, N: 50})
 		}
 		counts := make([]int, analyze.HistogramBins)
-		for k := 30; k < 95; k++ {
-			counts[k] = int(seed)*k%977 + 100
+		for i := 30; i < 95; i++ {
+			counts[i] = int(seed)*i%977 + 100
 		}
-		r.Histograms = append(r.Histograms, analyze.Histogram{Variant: v, Prompt: p, Layer: layer, Site: "resid", Mask: mask, Counts: counts})
+		r.Histograms = append(r.Histograms, analyze.Histogram{Variant: k.Variant, Prompt: k.Prompt, Layer: k.Layer, Site: k.Site, Mask: mask, Counts: counts})
 	}
 }

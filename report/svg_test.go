@@ -66,7 +66,7 @@ func TestSeriesClassesDiffer(t *testing.T) {
 }
 
 func TestAxisOrder(t *testing.T) {
-	a := newAxis(map[string]bool{"10": true, "2": true, "0": true, "10-raw": true})
+	a := newAxis("resid", map[string]bool{"10": true, "2": true, "0": true, "10-raw": true})
 	if diff := cmp.Diff([]string{"0", "2", "10", "10-raw"}, a.layers); diff != "" {
 		t.Errorf("layers (-want +got):\n%s", diff)
 	}

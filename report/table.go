@@ -16,6 +16,7 @@ type table struct {
 	variants []string         // base first, then adapters as given
 	prompts  []string         // AllPrompts first where it has rows, then as given
 	sites    []string         // with rows, in the order of sites
+	lead     string           // the first of sites, that headlines and figures are of; "" for none
 	metrics  []string         // in the order of their first row
 	axes     map[string]*axis // by site
 	lines    map[lineKey]*line
@@ -29,6 +30,7 @@ type partKey struct{ variant, prompt, site, layer string }
 
 // axis is the depth axis of one site.
 type axis struct {
+	site   string
 	layers []string       // ascending; "L-raw" last
 	index  map[string]int // layer -> its place in layers
 	last   int            // the number of the last layer that is on the line
@@ -93,13 +95,16 @@ func (t *table) makeAxes() {
 	for _, site := range sites {
 		if layers[site] != nil {
 			t.sites = append(t.sites, site)
-			t.axes[site] = newAxis(layers[site])
+			t.axes[site] = newAxis(site, layers[site])
 		}
+	}
+	if len(t.sites) > 0 {
+		t.lead = t.sites[0]
 	}
 }
 
-func newAxis(layers map[string]bool) *axis {
-	a := &axis{index: map[string]int{}}
+func newAxis(site string, layers map[string]bool) *axis {
+	a := &axis{site: site, index: map[string]int{}}
 	for l := range layers {
 		a.layers = append(a.layers, l)
 	}
@@ -157,11 +162,11 @@ func newLine(n int) *line {
 	return l
 }
 
-// line returns a series of resid states, under the default mask or, for what
-// has no mask, whatever mask it has; nil where there is none.
+// line returns a series of the leading site, under the default mask or, for
+// what has none there, without a mask; nil where there is neither.
 func (t *table) line(variant, prompt, metric string) *line {
-	for _, mask := range []string{analyze.MaskDefault, analyze.MaskNone} {
-		if l := t.lines[lineKey{variant, prompt, "resid", metric, mask}]; l != nil {
+	for _, mask := range masks {
+		if l := t.lines[lineKey{variant, prompt, t.lead, metric, mask}]; l != nil {
 			return l
 		}
 	}

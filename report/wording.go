@@ -33,6 +33,8 @@ func (a *axis) ends(l *line) (first, top, last int) {
 func (a *axis) place(i int) string {
 	n := a.number(i)
 	switch {
+	case a.site != residSite:
+		return "at block " + strconv.Itoa(n)
 	case a.isRaw(i):
 		return "before the final norm"
 	case n == 0:
@@ -94,20 +96,61 @@ func marked(s string) template.HTML {
 	).Replace(template.HTMLEscapeString(s)))
 }
 
-// basis says what the numbers are a mean of.
+// basis says what the numbers are a mean of, and what their brackets are.
 func (t *table) basis() string {
+	s := "one prompt, so no interval"
 	if t.overview() != analyze.AllPrompts {
-		return fmt.Sprintf("prompt %s, no interval", named(t.overview()))
+		s = fmt.Sprintf("prompt %s, no interval", named(t.overview()))
+	} else if n := len(t.Run.Prompts); n > 1 {
+		name := t.intervalName()
+		if n >= fewPrompts {
+			name += " over prompts"
+		}
+		s = fmt.Sprintf("mean of %d prompts; brackets: %s, pointwise; extreme layers are chosen after the fact", n, name)
 	}
-	if n := len(t.Run.Prompts); n > 1 {
-		return fmt.Sprintf("mean of %d prompts; brackets: 95 %% interval over prompts", n)
+	if site := t.siteNote(); site != "" {
+		s = site + "; " + s
 	}
-	return "one prompt, so no interval"
+	return s
 }
 
+// fewPrompts is where the interval over prompts becomes one. The bootstrap of
+// two or three prompts draws all the same one often enough (1/4, 1/27) for the
+// 2.5 % quantile to be the smallest value itself; of four (1/256) it is near.
+const fewPrompts = 5
+
+// intervalName is what the brackets and bands of a mean over prompts are.
+func (t *table) intervalName() string {
+	switch n := len(t.Run.Prompts); {
+	case n == fewPrompts-1:
+		return fmt.Sprintf("approximate range over %d prompts", n)
+	case n > 1 && n < fewPrompts:
+		return fmt.Sprintf("range over %d prompts", n)
+	}
+	return "95 % interval"
+}
+
+// siteNote names the leading site where it is not the residual stream, of which
+// everything is unless it says otherwise.
+func (t *table) siteNote() string {
+	if t.lead == residSite || t.lead == "" {
+		return ""
+	}
+	return "site " + t.lead
+}
+
+// rounding bounds what sums of float64 leave of an exact 0; every measure here
+// is of order one.
+const rounding = 1e-12
+
+func negligible(v float64) bool { return math.Abs(v) < rounding }
+
 // short is a number as read in a sentence: three significant digits, or all of
-// a whole number's.
+// a whole number's. What rounding left of 0 is 0.
 func short(v float64) string {
+	if negligible(v) {
+		return "0"
+	}
 	if v == math.Trunc(v) && math.Abs(v) < 1e15 {
 		return strconv.FormatFloat(v, 'f', -1, 64)
 	}

@@ -71,11 +71,13 @@ function clustersPanel(root) {
 
   /** numbers shows what metrics.csv has of this state. */
   function numbers(v) {
-    const find = (name) => {
+    const find = (name, u = v) => {
       const m = data.metrics.findIndex((x) => x.name === name);
-      return m < 0 ? null : lines.get(key(v, state.prompt, state.site, m, 0))?.value[state.layer];
+      return m < 0 ? null : lines.get(key(u, state.prompt, state.site, m, 0))?.value[state.layer];
     };
-    const named = [["clusters", "clusters"], ["noise", "noise_share"], ["mean cosine", "cosine_mean"], ["AMI with base", "ami_base"], ["ARI with base", "ari_base"], ["drift", "drift"]];
+    const clustered = [0, v].every((u) => find("clusters", u) !== 0); // else there is nothing that could agree
+    const named = [["clusters", "clusters"], ["noise", "noise_share"], ["mean cosine", "cosine_mean"],
+      ...(clustered ? [["AMI with base", "ami_base"], ["ARI with base", "ari_base"]] : []), ["drift", "drift"]];
     return make("p", { class: "numbers" }, ...named.map(([text, name]) => [text, find(name)]).filter(([, x]) => x != null)
       .map(([text, x]) => make("span", {}, text + " ", make("b", {}, show(x)))));
   }

@@ -86,11 +86,12 @@ function slider(site, selected, change) {
 
 // ---- Numbers. ----
 
-/** show writes a number to three significant digits, whole numbers in full. */
+/** show writes a number to three significant digits, whole numbers in full, what rounding left of 0 as 0. */
 function show(v) {
   if (v == null) return "-";
   if (Number.isInteger(v) && Math.abs(v) < 1e15) return String(v);
   const m = Math.abs(v);
+  if (m < 1e-12) return "0";
   return m >= 1e5 || m < 1e-4 ? v.toExponential(2) : v.toFixed(Math.max(0, 2 - Math.floor(Math.log10(m))));
 }
 

@@ -29,7 +29,7 @@ function depthPanel(root) {
     return node;
   };
   const set = (field) => (value) => { state[field] = value; update(); };
-  const difference = check("minus base", "difference"), log = check("log scale", "log"), band = check("95 % interval", "band");
+  const difference = check("minus base", "difference"), log = check("log scale", "log"), band = check(data.interval, "band");
   const legend = make("div", { class: "legend", role: "group", "aria-label": "Variants shown" });
   const plot = make("div"), note = make("p", { class: "note" });
   root.append(
@@ -53,8 +53,8 @@ function depthPanel(root) {
     plot.replaceChildren(chart());
     const m = data.metrics[metric()], n = Math.max(0, ...drawn().map((v) => lineOf(v, metric()).n));
     note.replaceChildren(make("code", {}, m.name), ": ", sentence(m.formula),
-      state.prompt === ALL ? `Mean over ${n} prompts. ` : `${n} tokens. `, sentence(m.note),
-      drawn().length ? "" : " Nothing of this is in the run under this mask: try the other one.");
+      state.prompt === ALL ? `Mean over ${n} ${n === 1 ? "prompt" : "prompts"}. ` : `${n} tokens. `, sentence(m.note),
+      drawn().length ? "" : " This page holds nothing of this here: try the other mask or another site; metrics.csv holds all there is.");
   }
 
   function rows() {

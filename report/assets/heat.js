@@ -75,7 +75,7 @@ function heatPanel(root) {
     }
     svg.append(draw("text", { class: "label", transform: `translate(16 ${top + H / 2}) rotate(-90)`, "text-anchor": "middle" }, "cosine between tokens"));
     list.forEach((panel, i) => drawPicture(svg, panel, left + i * (width + gap), width, y, lo, hi, top + H));
-    svg.append(draw("text", { class: "label", x: left + (W - left) / 2, y: top + H + 38, "text-anchor": "middle" }, axisOf(state.site).layers.some(isRaw) ? "layer (the last column: before the final norm)" : "layer"));
+    svg.append(draw("text", { class: "label", x: left + (W - left) / 2, y: top + H + 38, "text-anchor": "middle" }, data.sites[state.site] !== "resid" ? `block, ${data.sites[state.site]} output` : axisOf(state.site).layers.some(isRaw) ? "layer (the last column: before the final norm)" : "layer"));
     drawKey(svg, W, left, top + H + 56, list.some((p) => p.signed));
     return svg;
   }
