@@ -1,6 +1,6 @@
 # Needs Go 1.21 or later, make, a C compiler and cargo; everything else comes by itself.
 #
-#   make demo    run the main job: make demo MODEL=folder ADAPTER=folder
+#   make demo    the main job on the embedded model; MODEL=folder ADAPTER=folder: on yours
 #   make test    every test
 #   make build   bin/layerclust
 #   make lint    gofmt, vet, staticcheck
@@ -18,7 +18,7 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 LDFLAGS  := -X main.version=$(VERSION)
 FUZZTIME ?= 30s
 
-.PHONY: build test demo bench fuzz lint clean
+.PHONY: build test demo train-demo bench fuzz lint clean
 
 build:
 	@lib=$$(scripts/libtokenizers.sh) && CGO_LDFLAGS="-L$$lib" go build -ldflags "$(LDFLAGS)" -o bin/layerclust ./cmd/layerclust
@@ -26,12 +26,19 @@ build:
 test:
 	@lib=$$(scripts/libtokenizers.sh) && CGO_LDFLAGS="-L$$lib" go test ./...
 
-# The main job on a model and an adapter of yours.
+# The main job: on the model inside the program, or on one of yours.
 PROMPT ?= Once upon a time there was a little girl who had a red ball. One day she lost it in the garden, and she asked the old dog if he had seen it. The dog had not, but he knew who had. Together they went to the tall tree, where a bird sat on her nest, and under the nest lay the red ball.
 OUT    ?= demo-out
 demo: build
-	@test -n "$(MODEL)" || { echo "usage: make demo MODEL=folder [ADAPTER=folder] [PROMPT=text] [OUT=folder]"; exit 2; }
+ifdef MODEL
 	bin/layerclust run "$(MODEL)" $(if $(ADAPTER),--adapter "$(ADAPTER)") --prompt "$(PROMPT)" --out "$(OUT)" --fresh
+else
+	bin/layerclust demo --out "$(OUT)" --fresh
+endif
+
+# The embedded model and its adapters from nothing, about half an hour.
+train-demo:
+	@lib=$$(scripts/libtokenizers.sh) && CGO_LDFLAGS="-L$$lib" go run ./internal/tinytext/train --out internal/tinytext/model
 
 bench:
 	@lib=$$(scripts/libtokenizers.sh) && CGO_LDFLAGS="-L$$lib" go test -run '^$$' -bench . -benchmem ./...

@@ -103,7 +103,7 @@ func newRoot() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("layerclust {{.Version}}\n")
-	root.AddCommand(newRunCommand(), newExtractCommand(), newAnalyzeCommand(), newReportCommand(), newInspectCommand(),
+	root.AddCommand(newRunCommand(), newDemoCommand(), newExtractCommand(), newAnalyzeCommand(), newReportCommand(), newInspectCommand(),
 		newVerifyCommand(), newTokensCommand(), newMetricsCommand())
 	return root
 }
