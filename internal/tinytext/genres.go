@@ -197,8 +197,8 @@ func (s *story) song() {
 // refrain is a song alone. What comes next in it can be told only by finding
 // what came after the same word before. The stories ask for that with every
 // name, but so faintly that a small model takes millions of tokens to find out;
-// from songs alone it learns to copy in a few hundred steps, and then has it
-// for the stories.
+// from songs alone it begins to copy within a thousand steps. Most of that is
+// lost again when the stories follow.
 func (s *story) refrain() {
 	s.line()
 	for range 3 {

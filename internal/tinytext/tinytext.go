@@ -1,7 +1,7 @@
 // Package tinytext is a small language model for trying the program without
 // one at hand, together with all that made it.
 //
-// The model is a Llama of 1.3 million parameters that was trained by this
+// The model is a Llama of 1.7 million parameters that was trained by this
 // package on stories that this package writes: a seeded grammar of persons,
 // places, things, numbers, causes and what people say to each other. Two
 // adapters were trained on top of it by the same code. style has learned to
