@@ -5,7 +5,9 @@
 #   make build   bin/layerclust
 #   make lint    gofmt, vet, staticcheck
 #   make fuzz    each fuzz target for FUZZTIME
-#   make bench   benchmarks of the packages
+#   make bench   the comparison with transformers, written to docs/BENCHMARKS.md
+#                (BENCH="layer adapters": these tables alone; 6 GB of disk; scripts/bench)
+#   make gobench benchmarks of the packages
 
 # Go 1.27.3 comes through the module proxy, whatever version is installed. Without
 # the simd experiment the Go backend falls back to scalar code, 9 to 40 times slower.
@@ -18,7 +20,7 @@ VERSION  := $(shell git describe --tags --always --dirty 2>/dev/null || echo unk
 LDFLAGS  := -X main.version=$(VERSION)
 FUZZTIME ?= 30s
 
-.PHONY: build test demo train-demo bench fuzz lint clean
+.PHONY: build test demo train-demo bench gobench fuzz lint clean
 
 build:
 	@lib=$$(scripts/libtokenizers.sh) && CGO_LDFLAGS="-L$$lib" go build -ldflags "$(LDFLAGS)" -o bin/layerclust ./cmd/layerclust
@@ -40,7 +42,16 @@ endif
 train-demo:
 	@lib=$$(scripts/libtokenizers.sh) && CGO_LDFLAGS="-L$$lib" go run ./internal/tinytext/train --out internal/tinytext/model
 
-bench:
+# Ours and transformers + PEFT in turn, about an hour. BENCH_FULL=1: a whole 7B
+# model as well, 13.5 GB more. PEER_PYTHON: a Python with torch, transformers, peft.
+BENCH        ?=
+BENCH_FULL   ?=
+BENCH_ROUNDS ?= 3
+bench: build
+	@lib=$$(scripts/libtokenizers.sh) && CGO_LDFLAGS="-L$$lib" go build -o bin/forward ./internal/forward
+	python3 scripts/bench --rounds $(BENCH_ROUNDS) $(if $(BENCH_FULL),--full) $(BENCH)
+
+gobench:
 	@lib=$$(scripts/libtokenizers.sh) && CGO_LDFLAGS="-L$$lib" go test -run '^$$' -bench . -benchmem ./...
 
 # go test fuzzes one target of one package at a time.
