@@ -6,7 +6,6 @@ import (
 
 	"github.com/gomlx/compute"
 	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/gobackend"
 	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
@@ -47,8 +46,7 @@ func Provider() string {
 func SIMD() bool { return simd }
 
 func newEngine(c loader.Config, opts Options) (*engine, error) {
-	// Operations one after another, each on all cores: the default runs a chain of products on one core.
-	backend, err := gobackend.New("ops_sequential")
+	backend, err := newBackend(opts.Backend)
 	if err != nil {
 		return nil, err
 	}

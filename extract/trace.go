@@ -73,6 +73,7 @@ type Options struct {
 	LastLayer   int    // the last hidden_states index wanted; -1 for all, with the next-token loss
 	NoLoss      bool   // leave the head out
 	BF16        bool   // round activations to bf16 before each product
+	Backend     string // what runs the graphs: "go", the default, or "xla", as newBackend has it
 	Progress    func(Progress)
 }
 
