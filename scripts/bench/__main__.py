@@ -36,9 +36,11 @@ def main():
         names = chosen(a.table, a.full)
         kept = results.load(ROOT / "docs/benchmarks.json")
         failed = [name for name in names if not measured(tables.ALL[name], kept, a)]
-        (ROOT / "docs/BENCHMARKS.md").write_text(document.render(kept))
+        write_document(kept)
     except supplies.Missing as e:
         sys.exit(f"bench: {e}")
+    except KeyboardInterrupt:
+        sys.exit(130)
     if failed:
         sys.exit(f"bench: failed, and left as measured before: {' '.join(failed)}")
 
@@ -49,6 +51,10 @@ def arguments():
     a.add_argument("--full", action="store_true", help='"full" as well')
     a.add_argument("--rounds", type=int, default=3, help="processes of each program, in turn (3)")
     return a.parse_args()
+
+
+def write_document(kept):
+    (ROOT / "docs/BENCHMARKS.md").write_text(document.render(kept))
 
 
 def chosen(names, full):
@@ -74,6 +80,7 @@ def measured(table, kept, a):
         return False
     at.update(versions=store.versions(), took_s=round(time.monotonic() - start))
     results.keep(kept, table.name, at, rows)
+    write_document(kept)
     return True
 
 

@@ -69,11 +69,17 @@ def section(table, result, machines):
     at = result["at"]
     providers = sorted({run["provider"] for row in result["rows"] for runs in row["runs"].values() for run in runs if "provider" in run})
     origin = (f"Machine {machines[machine_line(at)]}, {at['date']}, commit {at['commit']}, processes of each program: {at['rounds']}, "
-              f"load average {at['load_average']} at the start, {at['took_s']} s in all.")
+              f"{at['took_s']} s in all.{others(result['rows'])}")
     if providers:
         origin += f" Engine: {'; '.join(providers)}."
     return (f"## {table.title}\n\n{table.note}\n\n{grid(table, result['rows'])}\n{origin}\n\n"
             f"<details><summary>Commands: <code>make bench BENCH={table.name}</code> runs these</summary>\n\n{commands(result['rows'])}\n</details>\n")
+
+
+def others(rows):
+    """How much the machine did beside the runs, where the system told."""
+    shares = [100 * run["others"] for row in rows for runs in row["runs"].values() for run in runs if "others" in run]
+    return f" Other work took {spread(shares, '{:.0f}')} % of the processors during a run." if shares else ""
 
 
 def grid(table, rows):

@@ -4,6 +4,7 @@ import pathlib
 import platform
 import re
 import subprocess
+import time
 
 # The instruction sets that decide on the speed of products, as /proc/cpuinfo has them.
 ISA = ["avx2", "fma", "avx512f", "avx512_bf16", "avx512_vnni", "amx_bf16", "amx_tile", "asimd", "sve", "bf16"]
@@ -22,8 +23,13 @@ def describe():
         "isa": " ".join(name for name in ISA if name in flags) or "unknown",
         "memory_gib": round(int(total[0]) / 2**20, 1) if total else "unknown",
         "system": f"{platform.system()} {platform.release().split('-')[0]} {platform.machine()}",
-        "load_average": round(os.getloadavg()[0], 2) if hasattr(os, "getloadavg") else "unknown",
     }
+
+
+def available_gib():
+    """Memory that a new process may take; 0 where the system does not tell."""
+    free = field(read("/proc/meminfo"), "MemAvailable", "0").split()
+    return int(free[0]) / 2**20
 
 
 def commit(root):
@@ -33,6 +39,37 @@ def commit(root):
     name = git("rev-parse", "--short=10", "HEAD") or "unknown"
     changed = git("status", "--porcelain", "--", ".", ":!docs/BENCHMARKS.md", ":!docs/benchmarks.json")
     return name + (" with changes" if changed else "")
+
+
+class Others:
+    """How busy the processors are with other work than the processes that we start and wait for.
+
+    Work of other guests of the host (steal) counts. A figure taken while it is high says little.
+    """
+
+    def __init__(self):
+        self.busy, self.own, self.start = busy_seconds(), own_seconds(), time.monotonic()
+
+    def share(self):
+        """The share of all cores since the start, as "others"; nothing where the system does not tell."""
+        if self.busy is None:
+            return {}
+        foreign = busy_seconds() - self.busy - (own_seconds() - self.own)
+        return {"others": round(max(0.0, foreign) / (time.monotonic() - self.start) / os.cpu_count(), 3)}
+
+
+def busy_seconds():
+    """Seconds that the processors have not been idle, over all of them; None without /proc/stat."""
+    line = read("/proc/stat").partition("\n")[0].split()
+    if not line:
+        return None
+    user, nice, system, _, _, irq, softirq, steal = map(int, line[1:9])
+    return (user + nice + system + irq + softirq + steal) / os.sysconf("SC_CLK_TCK")
+
+
+def own_seconds():
+    t = os.times()
+    return t.user + t.system + t.children_user + t.children_system
 
 
 def read(path):

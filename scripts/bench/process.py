@@ -8,6 +8,8 @@ import tempfile
 import threading
 import time
 
+import machine
+
 INTERVAL = 0.05  # seconds between two looks at a process's memory
 
 # What is kept of a program's own figures.
@@ -34,7 +36,7 @@ def run(program, cwd):
     """Runs a program to its end and returns its figures: its own, the wall clock's and the memory's."""
     with tempfile.TemporaryDirectory(prefix="bench-") as out, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         argv = [arg.replace("{out}", out) for arg in program.argv]
-        start = time.monotonic()
+        others, start = machine.Others(), time.monotonic()
         child = subprocess.Popen(argv, cwd=cwd, env={**os.environ, **program.env}, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
         try:
             memory = Watch(child.pid)
@@ -42,11 +44,11 @@ def run(program, cwd):
             wall = time.monotonic() - start
         finally:
             child.kill()  # nothing to do after its end; an interrupt must not leave it running
-        peaks = memory.stop()
+        peaks, busy = memory.stop(), others.share()
         if child.returncode != 0:
             raise Failed(f"{' '.join(argv)}: exit code {child.returncode}: {tail(stderr)}")
         own = figures(stdout, argv)
-    return {**program.facts, **own, **peaks, "wall_s": round(wall, 3)}
+    return {**program.facts, **own, **peaks, **busy, "wall_s": round(wall, 3)}
 
 
 def figures(stdout, argv):

@@ -42,8 +42,11 @@ class Store:
         """A random Llama in the shapes of Llama-2-7B."""
         out = self.dir / f"7b-{layers}-{dtype}"
         if not (out / "config.json").exists():  # the tool writes it last
-            say(f"making {out}")
             self.dir.mkdir(parents=True, exist_ok=True)
+            need, free = model_bytes(layers, dtype) / 1e9, shutil.disk_usage(self.dir).free / 1e9
+            if need + 1 > free:
+                raise Missing(f"{out}: needs {need:.1f} GB of disk, {free:.1f} GB are free (LAYERCLUST_BENCH_DIR names another folder)")
+            say(f"making {out}, {need:.1f} GB")
             call(self.python(), self.tool("make_synthetic_llama.py"), out, "--preset", "7b", "--layers", layers, "--dtype", dtype)
         return out
 
@@ -114,6 +117,12 @@ class Store:
             if place:
                 line = line.replace(str(place), name)
         return line.replace("$LAYERCLUST_BENCH_DIR/peer/bin/python", "$PEER_PYTHON").replace("'{out}'", "OUT")
+
+
+def model_bytes(layers, dtype):
+    """The size of a model of the 7B shapes: hidden 4096, MLP 11008, vocabulary 32000, head and embedding apart."""
+    values = layers * (4 * 4096 * 4096 + 3 * 4096 * 11008) + 2 * 32000 * 4096
+    return values * (4 if dtype == "f32" else 2)
 
 
 def random_lora(c, layers, seed):

@@ -4,8 +4,10 @@ A table is rows of programs that are run in turn, and columns that say which fig
 program to show, or which two figures to divide. Rows are built only when they are measured.
 """
 import dataclasses
+import functools
 import typing
 
+import machine
 import supplies
 from process import Program
 
@@ -45,17 +47,22 @@ class Table:
     rows: typing.Callable  # of supplies.Store: a list of Row
 
 
-# The programs. passes is how many forward passes a process makes; the best one counts.
+# The programs. passes is how many forward passes a process makes, of which the best one counts;
+# short ones are more easily disturbed by what else the machine does, and cost less.
 
-def ours(store, model, prompts, tokens, passes=3, precision="f32", adapters=(), env=None):
+def default_passes(tokens):
+    return 5 if tokens <= 64 else 3 if tokens <= 512 else 2
+
+
+def ours(store, model, prompts, tokens, passes=None, precision="f32", adapters=(), env=None):
     """The forward pass of layerclust alone."""
-    argv = [store.binary("forward"), model, "--prompts", prompts, "--repeat", passes, "--precision", precision]
+    argv = [store.binary("forward"), model, "--prompts", prompts, "--repeat", passes or default_passes(tokens), "--precision", precision]
     return program(store, argv, model, tokens, adapters, env)
 
 
-def peer(store, model, prompts, tokens, passes=3, dtype="f32", adapters=(), env=None):
+def peer(store, model, prompts, tokens, passes=None, dtype="f32", adapters=(), env=None):
     """The forward pass of transformers + PEFT, and a cosine per layer beside it."""
-    argv = [store.python(), store.tool("hf_peer.py"), model, "--prompts", prompts, "--repeat", passes, "--dtype", dtype]
+    argv = [store.python(), store.tool("hf_peer.py"), model, "--prompts", prompts, "--repeat", passes or default_passes(tokens), "--dtype", dtype]
     quiet = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
     return program(store, argv, model, tokens, adapters, {**quiet, **(env or {})})
 
@@ -73,9 +80,9 @@ def program(store, argv, model, tokens, adapters, env):
     return Program([str(arg) for arg in argv], facts, env or {})
 
 
-def passes(tokens):
-    """Long prompts are less disturbed by what else the machine does, and cost more."""
-    return 3 if tokens <= 512 else 2
+def one(store, model, tokens):
+    """The arguments of a program that runs one prompt."""
+    return store, model, store.prompts(model, 1, tokens), tokens
 
 
 # The rows of each table.
@@ -84,7 +91,7 @@ def layer_rows(store):
     model = store.model(4, "bf16")
     rows = []
     for t in LENGTHS:
-        args = (store, model, store.prompts(model, 1, t), t, passes(t))
+        args = one(store, model, t)
         rows.append(Row(f"{t}", {"f32": ours(*args), "peer f32": peer(*args),
                                  "bf16": ours(*args, precision="bf16"), "peer bf16": peer(*args, dtype="bf16")}))
     return rows
@@ -94,15 +101,15 @@ def f16_rows(store):
     model = store.model(2, "f16")
     rows = []
     for t in LENGTHS:
-        args = (store, model, store.prompts(model, 1, t), t, passes(t))
+        args = one(store, model, t)
         rows.append(Row(f"{t}", {"f32": ours(*args), "peer f32": peer(*args)}))
     return rows
 
 
-# How each side is kept from wider instructions. MKL knows no name for AVX-512 without AMX, and
-# its float32 products use none.
+# What torch is held by for each cap on oneDNN. Its float32 products use no AMX, so without that
+# it is as it always is.
 LIMITS = {
-    "AVX512_CORE": {"DNNL_MAX_CPU_ISA": "AVX512_CORE", "ATEN_CPU_CAPABILITY": "avx512"},
+    "AVX512_CORE": {},
     "AVX2": {"DNNL_MAX_CPU_ISA": "AVX2", "ATEN_CPU_CAPABILITY": "avx2", "MKL_ENABLE_INSTRUCTIONS": "AVX2"},
 }
 
@@ -112,9 +119,11 @@ def isa_rows(store):
     rows = []
     for isa, limit in LIMITS.items():
         for t in LENGTHS:
-            args = (store, model, store.prompts(model, 1, t), t, passes(t))
-            rows.append(Row(f"{isa}, {t}", {"f32": ours(*args, env={"DNNL_MAX_CPU_ISA": isa}),
-                                            "peer f32": peer(*args), "peer limited": peer(*args, env=limit)}))
+            args = one(store, model, t)
+            programs = {"f32": ours(*args, env={"DNNL_MAX_CPU_ISA": isa}), "peer f32": peer(*args)}
+            if limit:
+                programs["peer held"] = peer(*args, env=limit)
+            rows.append(Row(f"{isa}, {t}", programs))
     return rows
 
 
@@ -122,33 +131,43 @@ def metrics_rows(store):
     model = store.model(4, "bf16")
     rows = []
     for t in LENGTHS:
-        args = (store, model, store.prompts(model, 1, t), t)
+        args = one(store, model, t)
         rows.append(Row(f"{t}", {"forward": ours(*args, passes=1), "run": whole(*args)}))
     return rows
 
 
+FULL_PEER_GIB = 15  # transformers holds 13.9 GiB of a 7B model in bf16
+
+
 def full_rows(store):
-    model, t = store.model(32, "bf16"), 512
-    args = (store, model, store.prompts(model, 1, t), t)
-    return [Row("forward pass, f32", {"it": ours(*args, passes=1)}),
+    args = one(store, store.model(32, "bf16"), 512)
+    rows = [Row("forward pass, f32", {"it": ours(*args, passes=1)}),
             Row("forward pass, bf16", {"it": ours(*args, passes=1, precision="bf16")}),
-            Row("layerclust run", {"it": whole(*args)}),
-            Row("transformers, bf16", {"it": peer(*args, passes=1, dtype="bf16")})]
+            Row("layerclust run", {"it": whole(*args)})]
+    if machine.available_gib() > FULL_PEER_GIB:
+        rows.append(Row("transformers, bf16", {"it": peer(*args, passes=1, dtype="bf16")}))
+    else:
+        supplies.say(f"full: transformers is left out, it needs {FULL_PEER_GIB} GiB of free memory")
+    return rows
 
 
 def adapters_rows(store):
     model = store.model(4, "bf16")
     rows = []
     for t in [64, 512]:
-        args = (store, model, store.prompts(model, 1, t), t)
+        mine, theirs = few_passes(ours, store, model, t), few_passes(peer, store, model, t)
         for n in [1, 2, 4, 8, 16]:
-            added = [f"a{k}={store.adapter(model, k)}" for k in range(n)]
-            programs = {"base": ours(*args), "adapters": ours(*args, adapters=added)}
+            folders = [store.adapter(model, k) for k in range(n)]
+            programs = {"base": mine(), "adapters": mine(adapters=folders)}
             if n == 4:
-                folders = [store.adapter(model, k) for k in range(n)]
-                programs |= {"peer base": peer(*args), "peer adapters": peer(*args, adapters=folders)}
+                programs |= {"peer base": theirs(), "peer adapters": theirs(adapters=folders)}
             rows.append(Row(f"{t}, {n}", programs))
     return rows
+
+
+def few_passes(program, store, model, tokens):
+    """A program that makes two passes: with 16 adapters, one is 17 forward passes."""
+    return functools.partial(program, *one(store, model, tokens), passes=2)
 
 
 def scales_rows(store):
@@ -156,26 +175,25 @@ def scales_rows(store):
     folder = store.adapter(model, 0)
     rows = []
     for t in [64, 512]:
-        args = (store, model, store.prompts(model, 1, t), t)
+        mine = few_passes(ours, store, model, t)
         for n in [1, 2, 4, 8]:
             added = [f"s{k}={folder}@{0.25 * k}" for k in range(1, n + 1)]
-            rows.append(Row(f"{t}, {n}", {"base": ours(*args), "scales": ours(*args, adapters=added)}))
+            rows.append(Row(f"{t}, {n}", {"base": mine(), "scales": mine(adapters=added)}))
     return rows
 
 
 def upper_rows(store):
     model = store.model(4, "bf16")
+    every, upper = store.adapter(model, 0), store.adapter(model, 0, upper=True)
     rows = []
     for t in [64, 512]:
-        args = (store, model, store.prompts(model, 1, t), t)
-        rows.append(Row(f"{t}", {"base": ours(*args), "all": ours(*args, adapters=[store.adapter(model, 0)]),
-                                 "upper": ours(*args, adapters=[store.adapter(model, 0, upper=True)])}))
+        mine = few_passes(ours, store, model, t)
+        rows.append(Row(f"{t}", {"base": mine(), "all": mine(adapters=[every]), "upper": mine(adapters=[upper])}))
     return rows
 
 
 def smollm2_rows(store):
-    model, t = store.smollm2(), 256
-    args = (store, model, store.prompts(model, 1, t), t)
+    args = one(store, store.smollm2(), 256)
     folders = [store.trained_adapter(name) for name in ("smollm2-v-r2/checkpoint-200", "smollm2-all-r8-rslora/checkpoint-80")]
     rows = []
     for label, added in (("base", []), ("base + 2 adapters", folders)):
@@ -188,8 +206,7 @@ def prompts_rows(store):
     model, t = store.smollm2(), 32
     rows = []
     for n in [1, 10, 100, 1000]:
-        prompts = store.prompts(model, n, t)
-        args = (store, model, prompts, n * t)
+        args = (store, model, store.prompts(model, n, t), n * t)
         times = 1 if n == 1000 else 3
         rows.append(Row(f"{n}", {"forward": ours(*args, passes=times), "run": whole(*args), "peer": peer(*args, passes=times)}))
     return rows
@@ -199,7 +216,7 @@ def tokens_rows(store):
     model = store.model(2, "bf16")
     rows = []
     for t in [64, 128, 256, 512, 1024, 2048, 4096]:
-        args = (store, model, store.prompts(model, 1, t), t, passes(t))
+        args = one(store, model, t)
         rows.append(Row(f"{t}", {"f32": ours(*args), "bf16": ours(*args, precision="bf16")}))
     return rows
 
@@ -208,8 +225,7 @@ def layers_rows(store):
     rows = []
     for t in [64, 512]:
         for n in [1, 2, 4]:
-            model = store.model(n, "bf16")
-            rows.append(Row(f"{t}, {n}", {"f32": ours(store, model, store.prompts(model, 1, t), t)}))
+            rows.append(Row(f"{t}, {n}", {"f32": ours(*one(store, store.model(n, "bf16"), t))}))
     return rows
 
 
@@ -224,10 +240,10 @@ the weights each time, those of transformers are in memory before its pass begin
         layer_rows),
     Table("f16", "F16 weights", """The same shapes with F16 weights, Llama-2's own type, 2 layers; transformers loads them as float32.
 Milliseconds a layer.""", "tokens", SIDE_BY_SIDE, f16_rows),
-    Table("isa", "Without AMX", """The table of a layer again with oneDNN held to AVX-512 or AVX2 (`DNNL_MAX_CPU_ISA`; our own loops
-keep their instructions). transformers f32 as it is, and held to the same set (`ATEN_CPU_CAPABILITY`,
-`MKL_ENABLE_INSTRUCTIONS`). Milliseconds a layer.""", "oneDNN, tokens", SIDE_BY_SIDE + [
-        Show("transformers f32, held", "peer limited", "layer_ms"), Ratio("ratio", "f32", "peer limited", "layer_ms")], isa_rows),
+    Table("isa", "Without AMX", """The table of a layer again with our products held to AVX-512 or AVX2 (`DNNL_MAX_CPU_ISA`; loops beside
+them may keep their instructions), against transformers f32 as it is and held to AVX2 as well
+(`ATEN_CPU_CAPABILITY`, `MKL_ENABLE_INSTRUCTIONS`). Milliseconds a layer.""", "held to, tokens", SIDE_BY_SIDE + [
+        Show("transformers f32, held", "peer held", "layer_ms"), Ratio("ratio", "f32", "peer held", "layer_ms")], isa_rows),
     Table("metrics", "The cost of the measures", """The forward pass alone against the main job, `layerclust run`, with its parts: states are also measured
 during its forward pass. 4 layers of the 7B shapes, one pass a process; seconds.""", "tokens", [
         Show("forward pass alone", "forward", "forward_s"), Show("run: forward", "run", "forward_s"), Show("run: measures", "run", "analyze_s"),
