@@ -78,8 +78,8 @@ type timings struct {
 }
 
 func (j *job) describe() timings {
-	t := timings{Variants: 1 + len(j.opened), Prompts: len(j.ids), Layers: j.model.Config.NumLayers,
-		Precision: j.precision, Provider: extract.Provider()}
+	t := timings{Variants: 1 + len(j.opened), Prompts: len(j.ids), Layers: j.model.Config.NumLayers, Precision: j.precision}
+	t.Provider, _, _ = extract.Provider(j.options()) // an engine that cannot be had has ended the pass before
 	for _, p := range j.ids {
 		t.Tokens += t.Variants * len(p.IDs)
 	}
@@ -88,10 +88,13 @@ func (j *job) describe() timings {
 
 // pass is one forward pass to the final norm, without the head.
 func (j *job) pass(ctx context.Context) error {
-	options := extract.Options{LastLayer: -1, NoLoss: true, BF16: j.precision == "bf16"}
 	j.sum = 0
-	_, err := extract.Run(ctx, j.model, j.opened, j.ids, options, j.touch)
+	_, err := extract.Run(ctx, j.model, j.opened, j.ids, j.options(), j.touch)
 	return err
+}
+
+func (j *job) options() extract.Options {
+	return extract.Options{LastLayer: -1, NoLoss: true, BF16: j.precision == "bf16", Backend: j.backend}
 }
 
 // touch reads one value of every token, so that no engine gains by giving out
@@ -110,6 +113,7 @@ type job struct {
 	tokens    int
 	prompts   string
 	precision string
+	backend   string
 	repeat    int
 
 	model  *loader.Model
@@ -132,6 +136,7 @@ func parse(args []string) (*job, error) {
 	flags.IntVar(&j.tokens, "tokens", 512, "one prompt of `N` seeded random ids")
 	flags.StringVar(&j.prompts, "prompts", "", "a .jsonl `FILE` of prompts as input_ids, instead of --tokens")
 	flags.StringVar(&j.precision, "precision", "f32", "`f32`, or bf16: activations rounded before each product")
+	flags.StringVar(&j.backend, "backend", extract.EngineAuto, "what computes, as in layerclust run")
 	flags.IntVar(&j.repeat, "repeat", 1, "`R` passes, of which the best is forward_s")
 	if err := flags.Parse(args[1:]); err != nil {
 		return nil, err
