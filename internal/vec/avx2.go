@@ -18,6 +18,7 @@ var avx2 = way{
 	widenFP16:  widenFP16AVX2,
 	product:    productAVX2,
 	softmax:    softmaxAVX2,
+	transpose:  transposeAVX2,
 }
 
 func addRowsAVX2(dst, row []float32) {

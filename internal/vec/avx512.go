@@ -17,4 +17,5 @@ var avx512 = way{
 	widenFP16:  widenFP16AVX2,
 	product:    productAVX512,
 	softmax:    softmaxAVX512,
+	transpose:  transposeAVX2,
 }

@@ -15,4 +15,5 @@ var plain = way{
 	widenFP16:  widenFP16Plain,
 	product:    productPlain,
 	softmax:    softmaxPlain,
+	transpose:  transposePlain,
 }

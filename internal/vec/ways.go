@@ -20,6 +20,7 @@ type way struct {
 	widenFP16  func(dst []float32, src []byte)
 	product    func(c []float32, a matrix, b []float32)
 	softmax    func(s, most, sum, shrink []float32)
+	transpose  func(dst []float32, dstStep int, a matrix, scale float32)
 }
 
 // chosen is what the exported functions run; tests set it.
