@@ -107,6 +107,9 @@ func (t item) firstKey() int {
 
 // load fills a panel with scaled queries, and zeros in lanes without one.
 func (t item) load(p panel, q []float32) {
+	if p.n == 0 {
+		return
+	}
 	clear(p.out)
 	clear(p.sum)
 	for i := range p.most {
@@ -115,10 +118,8 @@ func (t item) load(p panel, q []float32) {
 	if p.n < lanes {
 		clear(p.q)
 	}
-	if p.n > 0 {
-		scale := float32(1 / math.Sqrt(float64(t.HeadDim)))
-		chosen.transpose(p.q, lanes, matrix{q[p.first*t.QStride+p.column:], p.n, t.HeadDim, t.QStride, 1}, scale)
-	}
+	scale := float32(1 / math.Sqrt(float64(t.HeadDim)))
+	chosen.transpose(p.q, lanes, matrix{q[p.first*t.QStride+p.column:], p.n, t.HeadDim, t.QStride, 1}, scale)
 }
 
 // loadValues copies a block of v: in place, rows a power of two apart would evict

@@ -8,10 +8,13 @@ import "simd/archsimd"
 func transposeAVX2(dst []float32, dstStep int, a matrix, scale float32) {
 	s := archsimd.BroadcastFloat32x8(scale)
 	rows, cols := a.rows&^7, a.cols&^7
-	for i := 0; i < rows; i += 8 {
-		for j := 0; j < cols; j += 8 {
-			transposeSquare(dst[j*dstStep+i:], dstStep, a.data[i*a.rowStep+j:], a.rowStep, s)
+	for n := range rows / 8 * cols / 8 {
+		// Along the rows that are farther apart, lest they evict each other.
+		i, j := n/(cols/8)*8, n%(cols/8)*8
+		if dstStep > a.rowStep {
+			i, j = n%(rows/8)*8, n/(rows/8)*8
 		}
+		transposeSquare(dst[j*dstStep+i:], dstStep, a.data[i*a.rowStep+j:], a.rowStep, s)
 	}
 	for i := range a.rows {
 		from := cols
