@@ -39,7 +39,8 @@ func (a Attention) Scratch() int {
 // Run does one work item: q (Tokens, QStride), k and v (Tokens, KVStride), out
 // (Tokens, OutStride). The longest items have the lowest numbers, so that
 // goroutines which take them in order end together. out may be q with the same
-// stride: an item reads its queries first, and no other item reads them.
+// stride: an item reads its queries first, and no other item reads them. All values
+// must be finite, or a weight of 0 does not keep a later token's away.
 func (a Attention) Run(block int, out, q, k, v, scratch []float32) {
 	t := a.item(block, scratch)
 	for i := range a.panels() {
@@ -122,8 +123,8 @@ func (t item) load(p panel, q []float32) {
 	chosen.transpose(p.q, lanes, matrix{q[p.first*t.QStride+p.column:], p.n, t.HeadDim, t.QStride, 1}, scale)
 }
 
-// loadValues copies a block of v: in place, rows a power of two apart would evict
-// each other from the cache.
+// loadValues copies a block of v, whose rows would evict each other from the cache:
+// in place they are often a power of two apart.
 func (t item) loadValues(key int, v []float32) {
 	at := key*t.KVStride + t.kvHead*t.HeadDim
 	for i := range min(step, t.Tokens-key) {

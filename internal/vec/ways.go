@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// way is one way to run the inner loops. Lengths have been checked.
+// way is one way to run the inner loops, which trust the lengths of their slices;
+// the plain functions say what each does.
 type way struct {
 	name       string
 	addRows    func(dst, row []float32) // dst (rows, len(row))
