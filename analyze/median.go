@@ -7,71 +7,74 @@ import (
 
 // medianMagnitude returns the median of |x|, the mean of the middle two of an
 // even number. The magnitudes are non-negative floats, whose bit patterns sort
-// as they do: the median is found by counting the upper halves of the patterns,
-// then the lower halves of those that share its upper one.
+// as they do: the middle two patterns are found digit by digit, each by
+// counting the digits of the values that share the ones before.
 func medianMagnitude(x []float32, threads int) float64 {
-	uppers := countHalves(x, threads, countUppers)
-	var magnitudes [2]float64 // of the middle ranks
-	var lowers *halfCounts
-	counted := -1 // the upper half that lowers is of
-	for i, k := range [2]int{(len(x) - 1) / 2, len(x) / 2} {
-		upper, rest := uppers.find(k)
-		if upper != counted {
-			counted = upper
-			lowers = countHalves(x, threads, func(c *halfCounts, x []float32) { countLowers(c, x, upper) })
+	rest := [2]int{(len(x) - 1) / 2, len(x) / 2} // ranks among the values of the same prefix
+	var prefix [2]uint32
+	for _, d := range digits {
+		var counts [2]*digitCounts
+		counts[0] = countDigits(x, prefix[0], d, threads)
+		counts[1] = counts[0]
+		if prefix[1] != prefix[0] {
+			counts[1] = countDigits(x, prefix[1], d, threads)
 		}
-		lower, _ := lowers.find(rest)
-		magnitudes[i] = float64(math.Float32frombits(uint32(upper)<<16 | uint32(lower)))
-	}
-	return (magnitudes[0] + magnitudes[1]) / 2
-}
-
-// halfCounts counts values by 16 of their bits.
-type halfCounts [1 << 16]int
-
-// find returns the bits of the value of rank k from 0, and its rank among those
-// of the same bits.
-func (c *halfCounts) find(k int) (bits, rest int) {
-	for k >= c[bits] {
-		k -= c[bits]
-		bits++
-	}
-	return bits, k
-}
-
-func countUppers(c *halfCounts, x []float32) {
-	for _, v := range x {
-		c[magnitudeBits(v)>>16]++
-	}
-}
-
-// countLowers counts the lower halves of the magnitudes whose upper half is the
-// given one.
-func countLowers(c *halfCounts, x []float32, upper int) {
-	for _, v := range x {
-		if bits := magnitudeBits(v); bits>>16 == uint32(upper) {
-			c[bits&0xffff]++
+		for i := range prefix {
+			var value uint32
+			value, rest[i] = counts[i].find(rest[i])
+			prefix[i] = prefix[i]<<d.width | value
 		}
 	}
+	low, high := math.Float32frombits(prefix[0]), math.Float32frombits(prefix[1])
+	return (float64(low) + float64(high)) / 2
 }
 
-// countedAtOnce is how many values are one piece of work of countHalves: many
-// more than there are counts to add up in the end.
-const countedAtOnce = 1 << 19
+// digit is a run of bits of a pattern, from shift up.
+type digit struct{ shift, width int }
 
-// countHalves counts x by parts on several goroutines.
-func countHalves(x []float32, threads int, count func(c *halfCounts, x []float32)) *halfCounts {
-	var total halfCounts
+// digits cover the 31 bits of a magnitude, so wide that the first tells values
+// of one power of two apart and the counts still fit the first-level cache.
+var digits = []digit{{20, 11}, {9, 11}, {0, 9}}
+
+// digitCounts counts values by one digit.
+type digitCounts [1 << 11]int
+
+// find returns the digit of the value of rank k from 0, and its rank among
+// those of the same digit.
+func (c *digitCounts) find(k int) (value uint32, rest int) {
+	for k >= c[value] {
+		k -= c[value]
+		value++
+	}
+	return value, k
+}
+
+// add counts the digit d of the values whose bits above it are prefix.
+func (c *digitCounts) add(x []float32, prefix uint32, d digit) {
+	mask := uint32(1)<<d.width - 1
+	for _, v := range x {
+		if bits := magnitudeBits(v) >> d.shift; bits>>d.width == prefix {
+			c[bits&mask&(1<<11-1)]++
+		}
+	}
+}
+
+// countedAtOnce is how many values are one piece of work of countDigits.
+const countedAtOnce = 1 << 17
+
+// countDigits counts x by parts on several goroutines.
+func countDigits(x []float32, prefix uint32, d digit, threads int) *digitCounts {
+	var total digitCounts
 	var lock sync.Mutex
 	share((len(x)+countedAtOnce-1)/countedAtOnce, threads, func(next func() (int, bool)) {
-		var c halfCounts
+		var c digitCounts
 		for k, ok := next(); ok; k, ok = next() {
-			count(&c, x[k*countedAtOnce:min((k+1)*countedAtOnce, len(x))])
+			c.add(x[k*countedAtOnce:min((k+1)*countedAtOnce, len(x))], prefix, d)
 		}
 		lock.Lock()
 		defer lock.Unlock()
-		for bits, n := range c {
-			total[bits] += n
+		for value, n := range c {
+			total[value] += n
 		}
 	})
 	return &total
