@@ -78,8 +78,8 @@ type timings struct {
 }
 
 func (j *job) describe() timings {
-	t := timings{Variants: 1 + len(j.opened), Prompts: len(j.ids), Layers: j.model.Config.NumLayers,
-		Precision: j.precision, Provider: extract.Provider()}
+	t := timings{Variants: 1 + len(j.opened), Prompts: len(j.ids), Layers: j.model.Config.NumLayers, Precision: j.precision}
+	t.Provider, _, _ = extract.Provider(j.options()) // an engine that cannot be had has ended the pass before
 	for _, p := range j.ids {
 		t.Tokens += t.Variants * len(p.IDs)
 	}
@@ -98,6 +98,10 @@ func (j *job) pass(ctx context.Context) error {
 	return err
 }
 
+func (j *job) options() extract.Options {
+	return extract.Options{LastLayer: -1, NoLoss: true, BF16: j.precision == "bf16", Backend: j.backend}
+}
+
 // touch reads one value of every token, so that no engine gains by giving out
 // states that it has not computed.
 func (j *job) touch(s extract.States) error {
@@ -114,6 +118,7 @@ type job struct {
 	tokens    int
 	prompts   string
 	precision string
+	backend   string
 	repeat    int
 
 	model  *loader.Model
@@ -136,6 +141,7 @@ func parse(args []string) (*job, error) {
 	flags.IntVar(&j.tokens, "tokens", 512, "one prompt of `N` seeded random ids")
 	flags.StringVar(&j.prompts, "prompts", "", "a .jsonl `FILE` of prompts as input_ids, instead of --tokens")
 	flags.StringVar(&j.precision, "precision", "f32", "`f32`, or bf16: activations rounded before each product")
+	flags.StringVar(&j.backend, "backend", extract.EngineAuto, "what computes, as in layerclust run")
 	flags.IntVar(&j.repeat, "repeat", 1, "`R` passes, of which the best is forward_s")
 	if err := flags.Parse(args[1:]); err != nil {
 		return nil, err
