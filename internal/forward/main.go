@@ -88,7 +88,7 @@ func (j *job) describe() timings {
 
 // options are those of a forward pass to the final norm, without the head.
 func (j *job) options() extract.Options {
-	return extract.Options{LastLayer: -1, NoLoss: true, BF16: j.precision == "bf16"}
+	return extract.Options{LastLayer: -1, NoLoss: true, BF16: j.precision == "bf16", Backend: j.backend}
 }
 
 // pass is one forward pass.
@@ -96,10 +96,6 @@ func (j *job) pass(ctx context.Context) error {
 	j.sum = 0
 	_, err := extract.Run(ctx, j.model, j.opened, j.ids, j.options(), j.touch)
 	return err
-}
-
-func (j *job) options() extract.Options {
-	return extract.Options{LastLayer: -1, NoLoss: true, BF16: j.precision == "bf16", Backend: j.backend}
 }
 
 // touch reads one value of every token, so that no engine gains by giving out
