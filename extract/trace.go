@@ -25,6 +25,7 @@ package extract
 import (
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // Site names a place in the block where states are taken.
@@ -73,7 +74,15 @@ type Options struct {
 	LastLayer   int    // the last hidden_states index wanted; -1 for all, with the next-token loss
 	NoLoss      bool   // leave the head out
 	BF16        bool   // round activations to bf16 before each product
+	Backend     string // auto, native, go or xla; "" is auto
+	MaxMemory   int64  // bytes for states and work; 0: a quarter of the machine's memory
 	Progress    func(Progress)
+
+	// Dir is the folder for states that memory cannot hold and for checkpoints: a
+	// run that finds one there goes on from it. "": none, all in memory.
+	Dir       string
+	SaveEvery time.Duration         // the least time between checkpoints; 0: a second
+	Saved     func(layer int) error // a checkpoint of the first `layer` blocks is about to be made: the sink makes durable what it was given so far
 }
 
 // Progress is told after every state and once for every chunk of the head.
