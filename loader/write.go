@@ -2,7 +2,9 @@ package loader
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math"
 	"os"
@@ -248,6 +250,19 @@ func (w *Writer) Commit() error {
 	}
 	if err := os.Rename(w.path+partialSuffix, w.path); err != nil {
 		w.Abort()
+		return &inputError{err}
+	}
+	return nil
+}
+
+// Uncommit makes sure that the file of a reopened Writer is there to be gone on
+// with. Where an earlier Commit has given it its name, it takes that back.
+func (w *Writer) Uncommit() error {
+	err := os.Rename(w.path, w.path+partialSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		_, err = os.Stat(w.path + partialSuffix)
+	}
+	if err != nil {
 		return &inputError{err}
 	}
 	return nil

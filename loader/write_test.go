@@ -2,6 +2,7 @@ package loader
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -118,7 +119,11 @@ func TestReopen(t *testing.T) {
 	w, err = ReopenSafetensors(twice, specs, meta)
 	write(w, err, 0, 1, 2, 3)
 	w, err = ReopenSafetensors(twice, specs, meta)
-	w = write(w, err, 3, 4, 5, 6)
+	w = write(w, err, 3, 4, 5, 0)
+	if err := errors.Join(w.Commit(), w.Uncommit(), w.Uncommit()); err != nil {
+		t.Fatal(err)
+	}
+	w = write(w, nil, 5, 6)
 	if err := w.Commit(); err != nil {
 		t.Fatal(err)
 	}
@@ -132,6 +137,7 @@ func TestReopen(t *testing.T) {
 	}
 	refused(t, w.WriteFloat32("x", 0, []float32{1}), "absent")
 	refused(t, w.Sync(), "absent")
+	refused(t, w.Uncommit(), "absent")
 	refused(t, w.Commit(), "absent")
 	_, err = ReopenSafetensors(once, []TensorSpec{{"a", F16, []int{1}}}, nil)
 	refused(t, err, once, "cannot write dtype F16")

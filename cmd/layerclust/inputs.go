@@ -37,6 +37,9 @@ type inputFlags struct {
 	repeatDepth int
 	loraScale   string
 	threads     int
+	backend     string
+	maxMemory   byteSize
+	resume      bool
 	revision    string
 }
 
@@ -82,6 +85,9 @@ func (f *inputFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.loraScale, "lora-scale", "peft", "`peft`, or paper: without the factor alpha/r")
 	flags.StringVar(&f.revision, "revision", "", "branch, tag or commit of a MODEL from the hub")
 	flags.IntVar(&f.threads, "threads", 0, "processor threads (default all)")
+	flags.StringVar(&f.backend, "backend", "auto", "what computes: `auto`, native, go or xla")
+	flags.Var(&f.maxMemory, "max-memory", "memory for states and work, as `8GiB`, 500MB or bytes (default a quarter of the machine's)")
+	flags.BoolVar(&f.resume, "resume", true, "go on where an ended run of the same inputs and options left off")
 	f.measureFlags.register(flags)
 }
 
@@ -101,6 +107,8 @@ func (f *inputFlags) check() error {
 		return usageError{fmt.Errorf("--repeat-depth %d: want 1 to %d", f.repeatDepth, maxRepeat)}
 	case f.threads < 0:
 		return usageError{fmt.Errorf("--threads %d: want 0 or more", f.threads)}
+	case !slices.Contains(backends, f.backend):
+		return usageError{fmt.Errorf("--backend %s: want %s", f.backend, strings.Join(backends, ", "))}
 	case len(f.sites) == 0:
 		return usageError{fmt.Errorf("--sites is empty: want resid, attn or mlp")}
 	}
@@ -116,6 +124,8 @@ func (f *inputFlags) check() error {
 }
 
 const maxRepeat = 1000
+
+var backends = []string{"auto", "native", "go", "xla"}
 
 var allSites = []extract.Site{extract.Resid, extract.Attn, extract.MLP}
 

@@ -27,21 +27,18 @@ func newRunCommand() *cobra.Command {
 }
 
 // run is the main job: open, run the layers, measure, report.
-func (f *inputFlags) run(ctx context.Context, modelDir string, stdin io.Reader, stdout, stderr io.Writer) error {
+func (f *inputFlags) run(ctx context.Context, modelDir string, stdin io.Reader, stdout, stderr io.Writer) (err error) {
 	clock := newClock()
-	job, err := f.begin(ctx, modelDir, stdin, stderr)
+	job, err := f.begin(ctx, modelDir, true, stdin, stderr)
 	if err != nil {
 		return err
 	}
-	defer job.close()
-	if err := job.measure(); err != nil {
-		return err
-	}
+	defer func() { err = job.close(err) }()
 	clock.lap(&job.timings.Load)
 
 	trace, err := extract.Run(ctx, job.in.model, job.in.adapters, job.in.prompts, f.extractOptions(job), job.take)
 	if err != nil {
-		return err
+		return writeError(f.out, err)
 	}
 	clock.lap(&job.timings.Forward)
 
@@ -65,7 +62,8 @@ func (f *inputFlags) run(ctx context.Context, modelDir string, stdin io.Reader, 
 // and the mask is one for all choices of layers; without the mask it stops at
 // the last chosen one.
 func (f *inputFlags) extractOptions(j *job) extract.Options {
-	o := extract.Options{RepeatDepth: f.repeatDepth, LastLayer: -1, BF16: f.precision == "bf16", Progress: j.progress.forward}
+	o := extract.Options{RepeatDepth: f.repeatDepth, LastLayer: -1, BF16: f.precision == "bf16", Progress: j.progress.forward,
+		Backend: f.backend, MaxMemory: f.maxMemory.orDefault(), Dir: j.checkpoints(), SaveEvery: saveEvery, Saved: j.save}
 	for _, site := range j.in.sites {
 		o.Sites = append(o.Sites, extract.Site(site))
 	}
@@ -74,6 +72,9 @@ func (f *inputFlags) extractOptions(j *job) extract.Options {
 	}
 	return o
 }
+
+// saveEvery is the least time between checkpoints; a test makes it shorter.
+var saveEvery = time.Second
 
 // clock measures the parts of a run.
 type clock struct{ start, last time.Time }
