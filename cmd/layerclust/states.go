@@ -30,6 +30,7 @@ func newStateFiles(dir string, in *inputs, layers int) *stateFiles {
 
 // create starts a file for every variant and prompt.
 func (s *stateFiles) create() error {
+	s.missing = 0
 	for v := range 1 + len(s.in.adapters) {
 		if err := os.MkdirAll(filepath.Join(s.dir, s.in.variantName(v)), 0o755); err != nil {
 			return err
