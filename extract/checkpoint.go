@@ -17,6 +17,14 @@ type checkpoint struct {
 	Norms   []normSum // (variants) of what has been applied so far
 }
 
+// fits demands that a checkpoint is of a run of so many variants and blocks.
+func (c *checkpoint) fits(variants, depth int) error {
+	if len(c.Changed) != variants || len(c.Norms) != variants || c.Layer > depth {
+		return fmt.Errorf("the checkpoint is of layer %d and %d variants, the run of %d layers and %d variants", c.Layer, len(c.Changed), depth, variants)
+	}
+	return nil
+}
+
 // normSum is a changeNorms as a checkpoint keeps it, to the last bit.
 type normSum struct {
 	Modules             int

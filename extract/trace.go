@@ -5,18 +5,19 @@
 // The order is layer-major: the weights of a block are read once and serve
 // every prompt and every variant before the next block is read. A model is
 // never whole in memory, and one more adapter costs its arithmetic, not
-// another read of the base. What an adapter replaces whole is read beside the
-// base's, so that a fine-tuned variant costs the memory of one more block.
+// another read of the base.
 //
-//	for each block                      one read of its weights
-//	    for each prompt
-//	        base, then every adapter    one run of the block's graph
-//	            states -> sink          one at a time
+//	for each block
+//	    for each wave of prompts and variants    a few thousand rows of tokens
+//	        one product for each weight          read from the file as it is computed with
+//	        states -> sink                       one at a time
 //
-// A prompt is run by itself, at its own length: there is no padding, so none
-// can reach a result, and a prompt's states do not depend on its company. An
-// adapter that has not changed anything yet, because its first module lies
-// deeper, shares the base's states instead of computing them again.
+// Prompts are laid side by side, never padded to each other's length, and every
+// sum goes over one token's values or one prompt's tokens in an order that their
+// company does not change: a prompt's states are the same to the bit beside any
+// others, with any number of threads, and in any wave. An adapter that has not
+// changed anything yet, because its first module lies deeper, shares the base's
+// states instead of computing them again.
 //
 // Names follow TransformerLens: resid is the residual stream between blocks,
 // attn and mlp are what the two halves of a block add to it.
@@ -74,8 +75,8 @@ type Options struct {
 	LastLayer   int    // the last hidden_states index wanted; -1 for all, with the next-token loss
 	NoLoss      bool   // leave the head out
 	BF16        bool   // round activations to bf16 before each product
-	Backend     string // auto, native, go or xla; "" is auto
-	MaxMemory   int64  // bytes for states and work; 0: a quarter of the machine's memory
+	Backend     string // one of Engines; "" is EngineAuto
+	MaxMemory   int64  // bytes for the states of a layer; more go to files in Dir
 	Progress    func(Progress)
 
 	// Dir is the folder for states that memory cannot hold and for checkpoints: a
@@ -90,6 +91,7 @@ type Progress struct {
 	Layer, Layers int   // blocks done of blocks to run
 	Head          bool  // in the head, after the last block
 	Done, Total   int64 // work done and in all, in tokens times products of one block
+	Resumed       int64 // of Done what an earlier process did
 	Tokens        int64 // tokens that have passed a block, over all variants
 }
 

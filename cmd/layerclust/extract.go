@@ -38,7 +38,7 @@ func (f *inputFlags) extract(ctx context.Context, modelDir string, stdin io.Read
 	defer func() { err = job.close(err) }()
 	clock.lap(&job.timings.Load)
 
-	options := f.extractOptions(job)
+	options := job.attach(f.extractOptions(job.in))
 	options.NoLoss = true
 	trace, err := extract.Run(ctx, job.in.model, job.in.adapters, job.in.prompts, options, job.take)
 	if err != nil {

@@ -85,7 +85,7 @@ func (f *inputFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.loraScale, "lora-scale", "peft", "`peft`, or paper: without the factor alpha/r")
 	flags.StringVar(&f.revision, "revision", "", "branch, tag or commit of a MODEL from the hub")
 	flags.IntVar(&f.threads, "threads", 0, "processor threads (default all)")
-	flags.StringVar(&f.backend, "backend", "auto", "what computes: `auto`, native, go or xla")
+	flags.StringVar(&f.backend, "backend", extract.EngineAuto, "`auto|native|go|xla`: what computes; auto is native where this machine has a kernel for it")
 	flags.Var(&f.maxMemory, "max-memory", "memory for states and work, as `8GiB`, 500MB or bytes (default a quarter of the machine's)")
 	flags.BoolVar(&f.resume, "resume", true, "go on where an ended run of the same inputs and options left off")
 	f.measureFlags.register(flags)
@@ -107,8 +107,8 @@ func (f *inputFlags) check() error {
 		return usageError{fmt.Errorf("--repeat-depth %d: want 1 to %d", f.repeatDepth, maxRepeat)}
 	case f.threads < 0:
 		return usageError{fmt.Errorf("--threads %d: want 0 or more", f.threads)}
-	case !slices.Contains(backends, f.backend):
-		return usageError{fmt.Errorf("--backend %s: want %s", f.backend, strings.Join(backends, ", "))}
+	case !slices.Contains(extract.Engines, f.backend):
+		return usageError{fmt.Errorf("--backend %s: want %s", f.backend, strings.Join(extract.Engines, ", "))}
 	case len(f.sites) == 0:
 		return usageError{fmt.Errorf("--sites is empty: want resid, attn or mlp")}
 	}
@@ -124,8 +124,6 @@ func (f *inputFlags) check() error {
 }
 
 const maxRepeat = 1000
-
-var backends = []string{"auto", "native", "go", "xla"}
 
 var allSites = []extract.Site{extract.Resid, extract.Attn, extract.MLP}
 

@@ -18,6 +18,7 @@ type job struct {
 	hashes   *hashes
 	progress *progress
 	timings  analyze.Timings
+	provider string
 	files    *stateFiles    // nil where states are not saved
 	spill    *spill         // nil where nothing is measured
 	study    *analyze.Study // of extract: notes massive tokens only
@@ -36,13 +37,21 @@ func (f *inputFlags) begin(ctx context.Context, modelDir string, measured bool, 
 	if err != nil {
 		return nil, err
 	}
-	out, err := openOutput(f.out, f.fresh, f.fingerprint(in))
+	provider, advice, err := extract.Provider(f.extractOptions(in))
 	if err != nil {
 		in.close()
 		return nil, err
 	}
-	j := &job{in: in, out: out, progress: newProgress(stderr, f.quiet)}
-	j.progress.say("engine: %s", extract.Provider())
+	out, err := openOutput(f.out, f.fresh, f.fingerprint(in, provider))
+	if err != nil {
+		in.close()
+		return nil, err
+	}
+	j := &job{in: in, out: out, progress: newProgress(stderr, f.quiet), provider: provider}
+	j.progress.say("engine: %s", provider)
+	if advice != "" {
+		j.progress.say("%s", advice)
+	}
 	if !extract.SIMD() {
 		in.warn("this binary was built without GOEXPERIMENT=simd: the results are the same, 9 to 40 times slower")
 	}

@@ -40,6 +40,12 @@ type sink struct {
 // checkpoints is the folder of the forward pass.
 func (j *job) checkpoints() string { return filepath.Join(j.out.partial, checkpointDir) }
 
+// attach gives the forward pass what it has to tell the job.
+func (j *job) attach(o extract.Options) extract.Options {
+	o.Progress, o.Saved, o.Dir, o.SaveEvery = j.progress.forward, j.save, j.checkpoints(), saveEvery
+	return o
+}
+
 // restore takes up what an ended run has left. Where there is nothing, or it is
 // not whole, the job begins anew.
 func (j *job) restore(measured, resume bool) error {

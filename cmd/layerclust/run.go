@@ -36,7 +36,7 @@ func (f *inputFlags) run(ctx context.Context, modelDir string, stdin io.Reader, 
 	defer func() { err = job.close(err) }()
 	clock.lap(&job.timings.Load)
 
-	trace, err := extract.Run(ctx, job.in.model, job.in.adapters, job.in.prompts, f.extractOptions(job), job.take)
+	trace, err := extract.Run(ctx, job.in.model, job.in.adapters, job.in.prompts, job.attach(f.extractOptions(job.in)), job.take)
 	if err != nil {
 		return writeError(f.out, err)
 	}
@@ -61,13 +61,12 @@ func (f *inputFlags) run(ctx context.Context, modelDir string, stdin io.Reader, 
 // even where that is not chosen, since a token may become massive at any layer
 // and the mask is one for all choices of layers; without the mask it stops at
 // the last chosen one.
-func (f *inputFlags) extractOptions(j *job) extract.Options {
-	o := extract.Options{RepeatDepth: f.repeatDepth, LastLayer: -1, BF16: f.precision == "bf16", Progress: j.progress.forward,
-		Backend: f.backend, MaxMemory: f.maxMemory.orDefault(), Dir: j.checkpoints(), SaveEvery: saveEvery, Saved: j.save}
-	for _, site := range j.in.sites {
+func (f *inputFlags) extractOptions(in *inputs) extract.Options {
+	o := extract.Options{RepeatDepth: f.repeatDepth, LastLayer: -1, BF16: f.precision == "bf16", Backend: f.backend, MaxMemory: f.maxMemory.orDefault()}
+	for _, site := range in.sites {
 		o.Sites = append(o.Sites, extract.Site(site))
 	}
-	if last := j.in.layers.last(); f.mask == analyze.MaskNone && last < len(j.in.layers.chosen)-1 {
+	if last := in.layers.last(); f.mask == analyze.MaskNone && last < len(in.layers.chosen)-1 {
 		o.LastLayer = last
 	}
 	return o
