@@ -3,6 +3,7 @@ package extract
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 
 	"github.com/layerclust/layerclust/internal/native"
@@ -75,12 +76,11 @@ func SIMD() bool { return simd }
 // choose finds the kernel that an engine's name asks for, or the backend of the
 // graph where kernel is nil.
 func choose(name string) (kernel *native.Kernel, backend, advice string, err error) {
-	switch name {
-	case EngineGo, EngineXLA:
+	switch kind, _, _ := strings.Cut(name, ":"); {
+	case name == EngineGo, kind == EngineXLA:
 		return nil, name, "", nil
-	case "", EngineAuto, EngineNative:
-	default:
-		return nil, "", "", loader.InputErrorf("backend %q: want %s", name, strings.Join(Engines, ", "))
+	case name != "" && !slices.Contains(Engines, name):
+		return nil, "", "", loader.InputErrorf("backend %q: want %s or xla:PLUGIN", name, strings.Join(Engines, ", "))
 	}
 	kernel, err = native.Open()
 	if err == nil {

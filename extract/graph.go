@@ -3,13 +3,10 @@ package extract
 import (
 	"context"
 	"errors"
-	"fmt"
 	"runtime"
 	"sync"
 
 	"github.com/gomlx/compute"
-	"github.com/gomlx/compute/dtypes"
-	"github.com/gomlx/compute/shapes"
 	"github.com/gomlx/gomlx/core/graph"
 	"github.com/gomlx/gomlx/core/tensors"
 	"gonum.org/v1/gonum/blas"
@@ -32,13 +29,12 @@ type graphEngine struct {
 
 	// The weights of one block as float32 tensors. Converting them on the way in
 	// costs one pass over the weights, where converting in the graph would cost
-	// one for every variant and prompt. The matrices' places are allocated once
-	// and filled again for every block.
-	layer  []*blockWeights // whose weights these are, by variant
-	places map[place]*tensors.Tensor
-	small  []*tensors.Tensor   // all others, to be freed with the block
-	inputs [][]*tensors.Tensor // of each variant, in the order of the graph
-	forms  [][7]form
+	// one for every variant and prompt.
+	layer   []*blockWeights     // whose weights these are, by variant
+	weights []*tensors.Tensor   // all of them
+	host    []float32           // a matrix on its way
+	inputs  [][]*tensors.Tensor // of each variant, in the order of the graph
+	forms   [][7]form
 }
 
 // ropeKey is what rotary tables depend on beside the head's size.
@@ -47,16 +43,13 @@ type ropeKey struct {
 	tokens int
 }
 
-// place is where a variant has a matrix; the base's own are variant 0's.
-type place struct{ variant, projection int }
-
 func newGraphEngine(backend string, c loader.Config, o Options) (*graphEngine, error) {
 	b, err := newBackend(backend)
 	if err != nil {
 		return nil, err
 	}
 	e := &graphEngine{backend: b, config: c, bf16: o.BF16, sites: o.sites(), blocks: map[blockShape]*graph.Exec{},
-		tables: map[ropeKey][2]*tensors.Tensor{}, places: map[place]*tensors.Tensor{}}
+		tables: map[ropeKey][2]*tensors.Tensor{}}
 	if e.scorer, err = graph.NewExec(b, e.scoreGraph); err != nil {
 		return nil, err
 	}
@@ -94,12 +87,13 @@ func (e *graphEngine) load(b *block) error {
 	}
 	e.unload()
 	e.layer = b.weights
-	for v, w := range b.weights {
+	made := map[matrix]*tensors.Tensor{}
+	for _, w := range b.weights {
 		var forms [7]form
 		for i, p := range w.projections {
 			forms[i] = form{bias: p.bias != nil, lora: p.a != nil, gain: p.gain != nil}
 		}
-		inputs, err := e.inputsOf(v, w, b.weights[0])
+		inputs, err := e.inputsOf(w, made)
 		if err != nil {
 			return err
 		}
@@ -108,63 +102,58 @@ func (e *graphEngine) load(b *block) error {
 	return nil
 }
 
-// inputsOf lists the tensors of a variant's block in the order of the graph.
-func (e *graphEngine) inputsOf(variant int, w, base *blockWeights) (list []*tensors.Tensor, err error) {
-	add := func(t *tensors.Tensor, fault error) {
+// inputsOf lists the tensors of a variant's block in the order of the graph. made
+// holds the matrices that another variant has as well.
+func (e *graphEngine) inputsOf(w *blockWeights, made map[matrix]*tensors.Tensor) (list []*tensors.Tensor, err error) {
+	add := func(x []float32, dims ...int) {
+		t, fault := e.upload(x, dims...)
 		list = append(list, t)
 		err = errors.Join(err, fault)
 	}
 	for _, n := range w.norms {
-		add(e.upload(n.gain, len(n.gain)))
+		add(n.gain, len(n.gain))
 	}
-	for i, p := range w.projections {
+	for _, p := range w.projections {
 		out, in := p.weight.shape()
-		if variant > 0 && p.weight == base.projections[i].weight {
-			add(e.places[place{0, i}], nil)
-		} else {
-			add(e.matrix(place{variant, i}, p.weight))
+		if made[p.weight] == nil {
+			e.host = resized(e.host, out*in)
+			if err := readAll(p.weight, e.host); err != nil {
+				return nil, err
+			}
+			t, err := e.upload(e.host, out, in)
+			if err != nil {
+				return nil, err
+			}
+			made[p.weight] = t
 		}
+		list = append(list, made[p.weight])
 		if p.bias != nil {
-			add(e.upload(p.bias, out))
+			add(p.bias, out)
 		}
 		if p.a != nil {
-			add(e.upload(p.a, p.rank, in))
-			add(e.upload(p.b, out, p.rank))
+			add(p.a, p.rank, in)
+			add(p.b, out, p.rank)
 		}
 		if p.gain != nil {
-			add(e.upload(p.gain, out))
+			add(p.gain, out)
 		}
 	}
 	return list, err
 }
 
-// matrix reads a weight into its place.
-func (e *graphEngine) matrix(at place, w matrix) (*tensors.Tensor, error) {
-	t := e.places[at]
-	if t == nil {
-		out, in := w.shape()
-		var err error
-		if t, err = e.tensor(out, in); err != nil {
-			return nil, err
-		}
-		e.places[at] = t
-	}
-	return t, writing(t, func(dst []float32) error { return readAll(w, dst) })
-}
-
 // upload makes a tensor that lives as long as the block's weights.
 func (e *graphEngine) upload(x []float32, dims ...int) (*tensors.Tensor, error) {
-	t, err := e.tensorOf(x, dims...)
+	t, err := upload(e.backend, x, dims...)
 	if err == nil {
-		e.small = append(e.small, t)
+		e.weights = append(e.weights, t)
 	}
 	return t, err
 }
 
-// unload drops the weights of a block but for the places of its matrices.
+// unload drops the weights of a block.
 func (e *graphEngine) unload() {
-	free(e.small...)
-	e.layer, e.small, e.inputs, e.forms = nil, nil, nil, nil
+	free(e.weights...)
+	e.layer, e.weights, e.inputs, e.forms = nil, nil, nil, nil
 }
 
 // runItem runs a block on one item.
@@ -182,7 +171,7 @@ func (e *graphEngine) runItem(b *block, it item) error {
 	if err != nil {
 		return err
 	}
-	x, err := e.tensorOf(it.of(b.wave.x, d), it.tokens, d)
+	x, err := upload(e.backend, it.of(b.wave.x, d), it.tokens, d)
 	if err != nil {
 		return err
 	}
@@ -197,10 +186,7 @@ func (e *graphEngine) runItem(b *block, it item) error {
 	}
 	defer free(out...)
 	for i, site := range append([]Site{Resid}, e.sites...) {
-		err = errors.Join(err, reading(out[i], func(flat []float32) error {
-			copy(it.of(b.wave.at(site), d), flat)
-			return nil
-		}))
+		err = errors.Join(err, download(e.backend, out[i], it.of(b.wave.at(site), d)))
 	}
 	return err
 }
@@ -248,7 +234,7 @@ func (e *graphEngine) rope(r loader.Rope, t int) ([2]*tensors.Tensor, error) {
 	cos, sin := ropeTables(r, e.config.HeadDim, t)
 	var tables [2]*tensors.Tensor
 	for i, flat := range [][]float32{cos, sin} {
-		table, err := e.tensorOf(flat, t, e.config.HeadDim/2)
+		table, err := upload(e.backend, flat, t, e.config.HeadDim/2)
 		if err != nil {
 			return tables, err
 		}
@@ -267,28 +253,7 @@ func (e *graphEngine) close() {
 		free(t[:]...)
 	}
 	e.unload()
-	for _, t := range e.places {
-		free(t)
-	}
 	e.backend.Finalize()
-}
-
-// tensor makes a float32 tensor of zeros.
-func (e *graphEngine) tensor(dims ...int) (*tensors.Tensor, error) {
-	t, err := tensors.FromShapeForBackend(e.backend, 0, shapes.Make(dtypes.Float32, dims...))
-	if err != nil {
-		return nil, fmt.Errorf("a tensor of shape %v: %w", dims, err)
-	}
-	return t, nil
-}
-
-// tensorOf makes a float32 tensor with the values of flat.
-func (e *graphEngine) tensorOf(flat []float32, dims ...int) (*tensors.Tensor, error) {
-	t, err := e.tensor(dims...)
-	if err != nil {
-		return nil, err
-	}
-	return t, writing(t, func(dst []float32) error { copy(dst, flat); return nil })
 }
 
 // free gives tensors back to the backend.
@@ -296,23 +261,4 @@ func free(ts ...*tensors.Tensor) {
 	for _, t := range ts {
 		t.FinalizeAll() //nolint:errcheck // a tensor that is already gone is what is wanted
 	}
-}
-
-// reading lends the values of a float32 tensor.
-func reading(t *tensors.Tensor, use func([]float32) error) error {
-	var err error
-	if e := tensors.ConstFlatData(t, func(flat []float32) { err = use(flat) }); e != nil {
-		return e
-	}
-	return err
-}
-
-// writing lends the values of a float32 tensor of graphEngine.tensor to be
-// changed. On a tensor that a graph has returned it would cost two copies.
-func writing(t *tensors.Tensor, use func([]float32) error) error {
-	var err error
-	if e := tensors.MutableFlatData(t, func(flat []float32) { err = use(flat) }); e != nil {
-		return e
-	}
-	return err
 }

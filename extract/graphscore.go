@@ -80,16 +80,16 @@ func (e *graphEngine) headPiece(h head, lo, hi int) (headPiece, error) {
 		return p, loader.InputErrorf("tensor %s holds NaN or Inf in row %d", e.config.HeadTensor(), lo+row)
 	}
 	var err error
-	if p.w, err = e.tensorOf(rows, hi-lo, d); err != nil || h.bias == nil {
+	if p.w, err = upload(e.backend, rows, hi-lo, d); err != nil || h.bias == nil {
 		return p, err
 	}
-	p.bias, err = e.tensorOf(h.bias[lo:hi], hi-lo)
+	p.bias, err = upload(e.backend, h.bias[lo:hi], hi-lo)
 	return p, err
 }
 
 // scoreItem adds a piece of the head to the tally of one item.
 func (e *graphEngine) scoreItem(w *wave, it item, p headPiece, lo int) error {
-	x, err := e.tensorOf(it.of(w.x, w.d), it.tokens, w.d)
+	x, err := upload(e.backend, it.of(w.x, w.d), it.tokens, w.d)
 	if err != nil {
 		return err
 	}
@@ -114,7 +114,8 @@ func (e *graphEngine) scoreItem(w *wave, it item, p headPiece, lo int) error {
 	defer free(out...)
 	var parts [3][]float32 // largest, Σ exp, target: (T)
 	for i := range parts {
-		if err := reading(out[i], func(flat []float32) error { parts[i] = append(parts[i], flat...); return nil }); err != nil {
+		parts[i] = make([]float32, it.tokens)
+		if err := download(e.backend, out[i], parts[i]); err != nil {
 			return err
 		}
 	}

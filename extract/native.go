@@ -91,11 +91,16 @@ func (w *worker) multiply(m matrix, lo, hi int, x *native.Rows, spans []native.S
 // load packs rows [lo, hi) of m.
 func (w *worker) load(m matrix, lo, hi int) error {
 	_, in := m.shape()
-	w.raw = resized(w.raw, (hi-lo)*rowBytes(m))
-	if err := m.read(lo, hi, w.raw); err != nil {
-		return err
+	w.block.Begin(nativeType(m.dtype()), hi-lo, in)
+	w.raw = resized(w.raw, native.PieceRows*rowBytes(m)) // what is read stays in the second-level cache until it is packed
+	for row := lo; row < hi; row += native.PieceRows {
+		end := min(row+native.PieceRows, hi)
+		raw := w.raw[:(end-row)*rowBytes(m)]
+		if err := m.read(row, end, raw); err != nil {
+			return err
+		}
+		w.block.Put(row-lo, raw)
 	}
-	w.block.Load(w.raw, nativeType(m.dtype()), hi-lo, in)
 	return nil
 }
 

@@ -75,7 +75,7 @@ type Options struct {
 	LastLayer   int    // the last hidden_states index wanted; -1 for all, with the next-token loss
 	NoLoss      bool   // leave the head out
 	BF16        bool   // round activations to bf16 before each product
-	Backend     string // one of Engines; "" is EngineAuto
+	Backend     string // one of Engines, or xla:PLUGIN as newBackend has it; "" is EngineAuto
 	MaxMemory   int64  // bytes for the states of a layer; more go to files in Dir
 	Progress    func(Progress)
 

@@ -108,3 +108,8 @@ func after(d time.Duration) func() bool {
 		return !time.Now().Before(end)
 	}
 }
+
+// then is a moment that comes after another one.
+func then(first, second func() bool) func() bool {
+	return func() bool { return first() && second() }
+}

@@ -43,8 +43,17 @@ func (w world) command(out string, more ...string) []string {
 		"--sites", "resid,attn", "--save-states"}, more...)
 }
 
-// TestKilled kills runs at moments spread over all of their time, some of them
-// again when they go on: each ends with the bytes of one that was not killed.
+// saved is the moment at which a run has its first checkpoint.
+func (w world) saved(out string) func() bool {
+	return func() bool {
+		_, ok := extract.Finished(filepath.Join(w.at(out), partialDir, checkpointDir))
+		return ok
+	}
+}
+
+// TestKilled kills runs at moments spread over all of their time, every second
+// one with a checkpoint made, some of them again when they go on: each ends with
+// the bytes of one that was not killed.
 func TestKilled(t *testing.T) {
 	w := longWorld(t)
 	began := time.Now()
@@ -60,11 +69,15 @@ func TestKilled(t *testing.T) {
 	for i := range kills {
 		out := fmt.Sprintf("out%d", i)
 		args := w.command(out)
-		if i%2 == 1 { // in files rather than in memory
+		if i%4 > 1 { // in files rather than in memory
 			args = w.command(out, "--max-memory", "1kB")
 		}
 		for range 1 + i%3 {
-			often.stopped(t, after(time.Duration(rng.Float64()*float64(length))), syscall.SIGKILL, args...)
+			moment := after(time.Duration(rng.Float64() * float64(length)))
+			if i%2 == 1 {
+				moment = then(w.saved(out), after(time.Duration(rng.Float64()*float64(length)/4)))
+			}
+			often.stopped(t, moment, syscall.SIGKILL, args...)
 		}
 		often.run(t, args...).fine(t)
 		sameFiles(t, fmt.Sprintf("kill %d", i), snapshot(t, w.at(out)), maps.Clone(want), runName)
@@ -81,12 +94,8 @@ func TestKilled(t *testing.T) {
 // halfDone leaves an interrupted run in out that has a checkpoint.
 func (w world) halfDone(t *testing.T, out string) outcome {
 	t.Helper()
-	saved := func() bool {
-		_, ok := extract.Finished(filepath.Join(w.at(out), partialDir, checkpointDir))
-		return ok
-	}
 	for range 10 {
-		if o, cut := often.stopped(t, saved, os.Interrupt, w.command(out)...); cut {
+		if o, cut := often.stopped(t, w.saved(out), os.Interrupt, w.command(out)...); cut {
 			return o
 		}
 		must(t, os.RemoveAll(w.at(out))) // it was faster

@@ -84,58 +84,59 @@ INLINE __m512i split(__m512 *low, __m512 *high) {
 // first gives a mask of the first n of 16 lanes.
 INLINE __mmask16 first(long n) { return n >= 16 ? 0xffff : n <= 0 ? 0 : (__mmask16)((1u << n) - 1); }
 
-TARGET void lc_amx_pack_rows(const float *x, long stride, long cols, int parts, uint16_t *dst) {
-	for (long k = 0; k < cols; k += 32, dst += (long)parts * tile) {
+// place is the offset of a column tile of a row tile, in tiles of one part.
+INLINE long place(long row_tile, long row_tiles, long col_tile, long col_tiles) {
+	const long before = col_tile / lc_chunk * lc_chunk;
+	const long width = col_tiles - before < lc_chunk ? col_tiles - before : lc_chunk;
+	return before * row_tiles + row_tile * width + col_tile % lc_chunk;
+}
+
+TARGET void lc_amx_pack_rows(const float *x, long stride, long at, long row_tiles, long col, long n, long cols, int parts, uint16_t *dst) {
+	const long col_tiles = (cols + 31) / 32;
+	for (long k = 0; k < n; k += 32) {
 		__m512 low[16], high[16];
 		for (int i = 0; i < 16; i++) {
-			low[i] = _mm512_maskz_loadu_ps(first(cols - k), x + i * stride + k);
-			high[i] = _mm512_maskz_loadu_ps(first(cols - k - 16), x + i * stride + k + 16);
+			low[i] = _mm512_maskz_loadu_ps(first(n - k), x + i * stride + k);
+			high[i] = _mm512_maskz_loadu_ps(first(n - k - 16), x + i * stride + k + 16);
 		}
-		for (int p = 0; p < parts; p++) {
+		uint16_t *d = dst + place(at, row_tiles, (col + k) / 32, col_tiles) * parts * tile;
+		for (int p = 0; p < parts; p++, d += tile) {
 			__m512i pairs[16]; // a row of 16 column pairs for every row of x
 			for (int i = 0; i < 16; i++)
 				pairs[i] = split(&low[i], &high[i]);
 			transpose(pairs);
 			for (int i = 0; i < 16; i++)
-				_mm512_storeu_si512(dst + p * tile + i * 32, pairs[i]);
+				_mm512_storeu_si512(d + i * 32, pairs[i]);
 		}
 	}
 }
 
-// pack_converted packs one row of f16 or f32 weights.
-INLINE void pack_converted(const char *raw, int type, long cols, int parts, uint16_t *dst) {
-	for (long k = 0; k < cols; k += 32, dst += (long)parts * tile) {
-		__mmask16 a = first(cols - k), b = first(cols - k - 16);
-		__m512 low, high;
-		if (type == lc_f16) {
-			low = _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(a, raw + 2 * k));
-			high = _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(b, raw + 2 * k + 32));
-		} else {
-			low = _mm512_maskz_loadu_ps(a, raw + 4 * k);
-			high = _mm512_maskz_loadu_ps(b, raw + 4 * k + 64);
-		}
-		for (int p = 0; p < parts; p++)
-			_mm512_storeu_si512(dst + p * tile, split(&low, &high));
+// pack_part packs 32 elements of a row of a weight, of which left are there.
+INLINE void pack_part(const char *raw, int type, long left, uint16_t *dst) {
+	const __mmask16 a = first(left), b = first(left - 16);
+	__m512 low, high;
+	if (type == lc_bf16) {
+		_mm512_storeu_si512(dst, _mm512_maskz_loadu_epi16(a | (__mmask32)b << 16, raw));
+		return;
 	}
+	if (type == lc_f16) {
+		low = _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(a, raw));
+		high = _mm512_cvtph_ps(_mm256_maskz_loadu_epi16(b, raw + 32));
+	} else {
+		low = _mm512_maskz_loadu_ps(a, raw);
+		high = _mm512_maskz_loadu_ps(b, raw + 64);
+	}
+	for (int p = 0; p <= type; p++)
+		_mm512_storeu_si512(dst + p * tile, split(&low, &high));
 }
 
-TARGET void lc_amx_pack_weight(const void *raw, int type, long rows, long cols, uint16_t *dst) {
-	const int parts = 1 + type;
-	const long col_tiles = (cols + 31) / 32, stride = col_tiles * parts * tile;
-	const long padded = (rows + 31) / 32 * 32, size = type == lc_f32 ? 4 : 2;
-	for (long r = 0; r < padded; r++) {
-		uint16_t *d = dst + r / 16 * stride + r % 16 * 32;
+TARGET void lc_amx_pack_weight(const void *raw, int type, long row, long n, long cols, long row_tiles, uint16_t *dst) {
+	const long col_tiles = (cols + 31) / 32, size = type == lc_f32 ? 4 : 2;
+	for (long r = 0; r < 32; r++) {
 		const char *s = (const char *)raw + r * cols * size;
-		if (r >= rows) {
-			for (long k = 0; k < col_tiles * parts; k++)
-				_mm512_storeu_si512(d + k * tile, _mm512_setzero_si512());
-		} else if (type != lc_bf16) {
-			pack_converted(s, type, cols, parts, d);
-		} else {
-			for (long k = 0; k < cols; k += 32) {
-				__mmask32 m = cols - k >= 32 ? 0xffffffff : (1u << (cols - k)) - 1;
-				_mm512_storeu_si512(d + k / 32 * tile, _mm512_maskz_loadu_epi16(m, s + 2 * k));
-			}
+		for (long k = 0; k < col_tiles; k++) {
+			uint16_t *d = dst + place((row + r) / 16, row_tiles, k, col_tiles) * (1 + type) * tile + r % 16 * 32;
+			pack_part(s + k * 32 * size, type, r < n ? cols - k * 32 : 0, d);
 		}
 	}
 }
@@ -178,34 +179,32 @@ INLINE void quad(const uint16_t *w0, const uint16_t *w1, int w_parts, const uint
 	_tile_stored(3, c + next + 256, 64);
 }
 
-// The order of the work keeps two tiles' rows of x in the first-level cache
-// while they meet every weight row, and the sums of rows_at_once tiles in the
-// second.
-enum { cols_at_once = 8, rows_at_once = 32 };
+// The order of the work keeps two row tiles of x, of one chunk, in the first
+// caches while they meet every row of the weight, and the sums of rows_at_once
+// row tiles in the second.
+enum { rows_at_once = 32 };
 
-INLINE void sums(const uint16_t *w, long row_tiles, long col_tiles, int w_parts, const uint16_t *x, int x_parts,
+INLINE void sums(const uint16_t *w, long w_tiles, int w_parts, const uint16_t *x, long x_tiles, int x_parts, long col_tiles,
                  const int32_t *rows, long count, float *c) {
-	const long w_stride = col_tiles * w_parts * tile, x_stride = col_tiles * x_parts * tile, next = row_tiles * 256;
+	const long next = w_tiles * 256;
 	for (long from = 0; from < count; from += rows_at_once) {
 		const long to = from + rows_at_once < count ? from + rows_at_once : count;
-		for (long k = 0; k < col_tiles; k += cols_at_once) {
-			const long cols = col_tiles - k < cols_at_once ? col_tiles - k : cols_at_once;
+		for (long k = 0; k < col_tiles; k += lc_chunk) {
+			const long width = col_tiles - k < lc_chunk ? col_tiles - k : lc_chunk;
+			const uint16_t *wk = w + k * w_tiles * w_parts * tile, *xk = x + k * x_tiles * x_parts * tile;
+			const long w_row = width * w_parts * tile, x_row = width * x_parts * tile;
 			for (long m = from; m < to; m += 2) {
 				const long odd = m + 1 < to; // a last tile without a partner is computed twice, in the same place
-				const uint16_t *x0 = x + rows[m] / 16 * x_stride + k * x_parts * tile;
-				const uint16_t *x1 = x + rows[m + odd] / 16 * x_stride + k * x_parts * tile;
-				for (long n = 0; n < row_tiles; n += 2) {
-					const uint16_t *w0 = w + n * w_stride + k * w_parts * tile;
-					quad(w0, w0 + w_stride, w_parts, x0, x1, x_parts, cols, c + m * next + n * 256, odd * next, k == 0);
-				}
+				const uint16_t *x0 = xk + rows[m] / 16 * x_row, *x1 = xk + rows[m + odd] / 16 * x_row;
+				for (long n = 0; n < w_tiles; n += 2)
+					quad(wk + n * w_row, wk + (n + 1) * w_row, w_parts, x0, x1, x_parts, width, c + m * next + n * 256, odd * next, k == 0);
 			}
 		}
 	}
 }
 
-TARGET void lc_amx_multiply(const uint16_t *w, long row_tiles, long col_tiles, int w_parts,
-                            const uint16_t *x, int x_parts, const int32_t *rows, long count,
-                            float *scratch, float *dst, long ldd, int add) {
+TARGET void lc_amx_multiply(const uint16_t *w, long w_tiles, int w_parts, const uint16_t *x, long x_tiles, int x_parts, long cols,
+                            const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add) {
 	struct {
 		uint8_t palette, start, reserved[14];
 		uint16_t bytes[16];
@@ -219,17 +218,18 @@ TARGET void lc_amx_multiply(const uint16_t *w, long row_tiles, long col_tiles, i
 	}
 	__asm__ volatile("" ::"r"(&config) : "memory"); // gcc's intrinsic does not say that it reads the whole of it
 	_tile_loadconfig(&config);
-	// One loop for each number of parts, unrolled by the compiler.
+	const long col_tiles = (cols + 31) / 32;
+	// One loop for each usual number of parts, unrolled by the compiler.
 	if (w_parts == 1 && x_parts == 3)
-		sums(w, row_tiles, col_tiles, 1, x, 3, rows, count, scratch);
+		sums(w, w_tiles, 1, x, x_tiles, 3, col_tiles, rows, count, scratch);
 	else if (w_parts == 1 && x_parts == 1)
-		sums(w, row_tiles, col_tiles, 1, x, 1, rows, count, scratch);
+		sums(w, w_tiles, 1, x, x_tiles, 1, col_tiles, rows, count, scratch);
 	else
-		sums(w, row_tiles, col_tiles, w_parts, x, x_parts, rows, count, scratch);
+		sums(w, w_tiles, w_parts, x, x_tiles, x_parts, col_tiles, rows, count, scratch);
 	_tile_release();
 	for (long m = 0; m < count; m++)
-		for (long n = 0; n < row_tiles; n++) {
-			const float *c = scratch + (m * row_tiles + n) * 256;
+		for (long n = 0; n < w_tiles; n++) {
+			const float *c = scratch + (m * w_tiles + n) * 256;
 			__m512i r[16];
 			for (int i = 0; i < 16; i++)
 				r[i] = _mm512_loadu_si512(c + 16 * i);
@@ -245,9 +245,9 @@ TARGET void lc_amx_multiply(const uint16_t *w, long row_tiles, long col_tiles, i
 #else
 
 int lc_amx_open(void) { return 0; }
-void lc_amx_pack_weight(const void *raw, int type, long rows, long cols, uint16_t *dst) {}
-void lc_amx_pack_rows(const float *x, long stride, long cols, int parts, uint16_t *dst) {}
-void lc_amx_multiply(const uint16_t *w, long row_tiles, long col_tiles, int w_parts, const uint16_t *x, int x_parts,
+void lc_amx_pack_weight(const void *raw, int type, long row, long n, long cols, long row_tiles, uint16_t *dst) {}
+void lc_amx_pack_rows(const float *x, long stride, long at, long row_tiles, long col, long n, long cols, int parts, uint16_t *dst) {}
+void lc_amx_multiply(const uint16_t *w, long w_tiles, int w_parts, const uint16_t *x, long x_tiles, int x_parts, long cols,
                      const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add) {}
 
 #endif

@@ -31,9 +31,9 @@ func (t DType) Size() int {
 // goroutine.
 type Block struct {
 	kernel  *Kernel
+	dtype   DType
 	n, cols int       // rows of the weight held, and their length
-	parts   int       // bfloat16 parts of each element
-	tiles   []uint16  // [row tile][col tile][part][512]
+	tiles   []uint16  // [chunk][row tile][col tile][part][512], as amx.h has it
 	plain   []float32 // (n, cols)
 	scratch []float32 // tiles of sums
 	rows    []int32   // first row of each row tile of a product
@@ -43,34 +43,47 @@ type Block struct {
 func (k *Kernel) NewBlock() *Block { return &Block{kernel: k} }
 
 // BlockRows is how many rows of a weight (out, in) are best held at a time:
-// enough that reading the activations again for each block costs little, and
-// no more than what stays in the second-level cache. It depends on the shape
-// alone, since a product's order of sums may depend on it.
-func BlockRows(out, in int) int {
-	const cache = 1 << 20 // elements
-	best := min(256, max(32, cache/in))
-	return min(best, max(32, out/8)) &^ 31
-}
+// enough that going over the activations again for each block costs little, and
+// few enough for every core to have its share. It depends on the shape alone,
+// since a product's order of sums may depend on it.
+func BlockRows(out, in int) int { return min(256, max(32, out/8)) &^ 31 }
 
-// Load packs n rows of a weight from the bytes of its file.
-func (b *Block) Load(raw []byte, t DType, n, cols int) {
-	if len(raw) != n*cols*t.Size() || n == 0 || cols == 0 {
-		panic(fmt.Sprintf("native: %d bytes for %d x %d elements", len(raw), n, cols))
+// PieceRows is how many rows of a weight a Block takes at a time.
+const PieceRows = 32
+
+// Begin makes the block hold n rows of a weight (out, cols) of type t.
+func (b *Block) Begin(t DType, n, cols int) {
+	if n == 0 || cols == 0 {
+		panic("native: a block of nothing")
 	}
-	b.n, b.cols = n, cols
+	b.dtype, b.n, b.cols = t, n, cols
 	if !b.kernel.amx() {
 		b.plain = grown(b.plain, n*cols)
-		widen(b.plain, raw, t)
 		return
 	}
-	b.parts = 1 + int(t)
-	if size := b.rowTiles() * colTiles(cols) * b.parts * tileSize; cap(b.tiles) < size {
+	if size := b.rowTiles() * colTiles(cols) * b.parts() * tileSize; cap(b.tiles) < size {
 		b.tiles = aligned(size)
 	} else {
 		b.tiles = b.tiles[:size]
 	}
-	C.lc_amx_pack_weight(unsafe.Pointer(&raw[0]), C.int(t), C.long(n), C.long(cols), (*C.uint16_t)(&b.tiles[0]))
 }
+
+// Put packs rows from row on, a multiple of PieceRows, as the file has them: as
+// many as that, or what is left.
+func (b *Block) Put(row int, raw []byte) {
+	n := min(PieceRows, b.n-row)
+	if row%PieceRows != 0 || n <= 0 || len(raw) != n*b.cols*b.dtype.Size() {
+		panic(fmt.Sprintf("native: %d bytes for row %d of %d x %d elements", len(raw), row, b.n, b.cols))
+	}
+	if !b.kernel.amx() {
+		widen(b.plain[row*b.cols:][:n*b.cols], raw, b.dtype)
+		return
+	}
+	C.lc_amx_pack_weight(unsafe.Pointer(&raw[0]), C.int(b.dtype), C.long(row), C.long(n), C.long(b.cols), C.long(b.rowTiles()), (*C.uint16_t)(&b.tiles[0]))
+}
+
+// parts is the number of bfloat16 parts of an element.
+func (b *Block) parts() int { return 1 + int(b.dtype) }
 
 // rowTiles is the number of row tiles held, which come in pairs.
 func (b *Block) rowTiles() int { return (b.n + 31) / 32 * 2 }
@@ -89,7 +102,7 @@ func (b *Block) Multiply(dst []float32, x *Rows, spans []Span, add bool) error {
 		panic(fmt.Sprintf("native: rows of %d, a weight of %d", x.cols, b.cols))
 	}
 	for _, s := range spans {
-		if s.From%RowTile != 0 || s.To%RowTile != 0 || s.From < 0 || s.To < s.From || s.To*Stride(b.n) > len(dst) {
+		if s.From%RowTile != 0 || s.To%RowTile != 0 || s.From < 0 || s.To < s.From || s.To > x.rows || s.To*Stride(b.n) > len(dst) {
 			panic(fmt.Sprintf("native: rows %d to %d do not fit", s.From, s.To))
 		}
 	}
@@ -115,12 +128,9 @@ func (b *Block) multiplyTiles(dst []float32, x *Rows, spans []Span, add bool) {
 	if len(b.rows) == 0 {
 		return
 	}
-	if last := int(b.rows[len(b.rows)-1]); (last+RowTile)/RowTile*x.rowTile() > len(x.tiles) {
-		panic("native: rows that are not there")
-	}
 	b.scratch = grown(b.scratch, len(b.rows)*b.rowTiles()*256)
-	C.lc_amx_multiply((*C.uint16_t)(&b.tiles[0]), C.long(b.rowTiles()), C.long(colTiles(b.cols)), C.int(b.parts),
-		(*C.uint16_t)(&x.tiles[0]), C.int(x.parts), (*C.int32_t)(&b.rows[0]), C.long(len(b.rows)),
+	C.lc_amx_multiply((*C.uint16_t)(&b.tiles[0]), C.long(b.rowTiles()), C.int(b.parts()),
+		(*C.uint16_t)(&x.tiles[0]), C.long(x.rows/RowTile), C.int(x.parts), C.long(b.cols), (*C.int32_t)(&b.rows[0]), C.long(len(b.rows)),
 		(*C.float)(&b.scratch[0]), (*C.float)(&dst[0]), C.long(Stride(b.n)), flag(add))
 }
 

@@ -19,10 +19,10 @@ func Padded(n int) int { return (n + RowTile - 1) / RowTile * RowTile }
 // Rows are activations ready for products: (rows, cols) in tiles of bfloat16
 // parts for AMX, and float32 as they are elsewhere.
 type Rows struct {
-	cols  int
-	parts int       // bfloat16 parts of each value
-	tiles []uint16  // [row tile][col tile][part][512]
-	plain []float32 // (rows, cols)
+	rows, cols int
+	parts      int       // bfloat16 parts of each value
+	tiles      []uint16  // [chunk][row tile][col tile][part][512], as amx.h has it
+	plain      []float32 // (rows, cols)
 }
 
 // NewRows makes room for rows, a multiple of RowTile. With bf16 set each value
@@ -31,12 +31,12 @@ func (k *Kernel) NewRows(rows, cols int, bf16 bool) *Rows {
 	if rows%RowTile != 0 {
 		panic("native: rows are not whole tiles")
 	}
-	r := &Rows{cols: cols, parts: 3}
+	r := &Rows{rows: rows, cols: cols, parts: 3}
 	if bf16 {
 		r.parts = 1
 	}
 	if k.amx() {
-		r.tiles = aligned(rows / RowTile * r.rowTile())
+		r.tiles = aligned(rows / RowTile * colTiles(cols) * r.parts * tileSize)
 	} else {
 		r.plain = make([]float32, rows*cols)
 	}
@@ -46,16 +46,13 @@ func (k *Kernel) NewRows(rows, cols int, bf16 bool) *Rows {
 // colTiles is the number of tiles beside each other.
 func colTiles(cols int) int { return (cols + 31) / 32 }
 
-// rowTile is the size of RowTile rows.
-func (r *Rows) rowTile() int { return colTiles(r.cols) * r.parts * tileSize }
-
 // tileSize is the number of elements of a tile.
 const tileSize = 512
 
 // Set packs x, whose rows lie stride floats apart, as columns [col, col+cols) of
 // rows from row on. row is a multiple of RowTile, n as well, and col one of 32.
 func (r *Rows) Set(row, n, col, cols int, x []float32, stride int) {
-	if row%RowTile != 0 || n%RowTile != 0 || col%32 != 0 || n > 0 && len(x) < (n-1)*stride+cols {
+	if row%RowTile != 0 || n%RowTile != 0 || row+n > r.rows || col%32 != 0 || col+cols > r.cols || n > 0 && len(x) < (n-1)*stride+cols {
 		panic("native: rows that do not fit")
 	}
 	if r.plain != nil {
@@ -69,9 +66,8 @@ func (r *Rows) Set(row, n, col, cols int, x []float32, stride int) {
 		return
 	}
 	for i := 0; i < n; i += RowTile {
-		at := (row+i)/RowTile*r.rowTile() + col/32*r.parts*tileSize
-		_ = r.tiles[at+colTiles(cols)*r.parts*tileSize-1]
-		C.lc_amx_pack_rows((*C.float)(&x[i*stride]), C.long(stride), C.long(cols), C.int(r.parts), (*C.uint16_t)(&r.tiles[at]))
+		C.lc_amx_pack_rows((*C.float)(&x[i*stride]), C.long(stride), C.long((row+i)/RowTile), C.long(r.rows/RowTile),
+			C.long(col), C.long(cols), C.long(r.cols), C.int(r.parts), (*C.uint16_t)(&r.tiles[0]))
 	}
 }
 
@@ -84,6 +80,4 @@ func aligned(n int) []uint16 {
 }
 
 // Fits says whether there is room for (rows, cols).
-func (r *Rows) Fits(rows, cols int) bool {
-	return r.cols == cols && (len(r.plain) >= rows*cols && r.plain != nil || len(r.tiles) >= rows/RowTile*r.rowTile() && r.tiles != nil)
-}
+func (r *Rows) Fits(rows, cols int) bool { return r.cols == cols && r.rows >= rows }
