@@ -1,9 +1,11 @@
 package main
 
 import (
+	"cmp"
 	"fmt"
 	"os"
 	"path/filepath"
+	"sync"
 
 	"github.com/layerclust/layerclust/extract"
 	"github.com/layerclust/layerclust/loader"
@@ -73,9 +75,30 @@ func (s *stateFiles) reopen(missing int64) error {
 	return s.each(func(w *loader.Writer) error { return w.Uncommit() })
 }
 
+// syncs is how many files are made durable at a time: a disk that is told of
+// many together writes them in one go.
+const syncs = 16
+
 // sync makes what was written durable.
 func (s *stateFiles) sync() error {
-	return s.each(func(w *loader.Writer) error { return w.Sync() })
+	var wait sync.WaitGroup
+	room, errs := make(chan struct{}, syncs), make(chan error, 1)
+	err := s.each(func(w *loader.Writer) error {
+		room <- struct{}{}
+		wait.Go(func() {
+			if err := w.Sync(); err != nil {
+				select {
+				case errs <- err:
+				default: // one is enough
+				}
+			}
+			<-room
+		})
+		return nil
+	})
+	wait.Wait()
+	close(errs)
+	return cmp.Or(err, <-errs)
 }
 
 // each calls do for every file.
