@@ -28,11 +28,12 @@ type State struct {
 	X    []float32 // (T, D)
 }
 
-// Store keeps bytes by key between Add and Finish, outside memory where the run
-// is large. Get is called from several goroutines at once.
+// Store keeps bytes between Add and Finish, outside memory where the run is
+// large. Put returns where they lie, for Get to find them; Get is called from
+// several goroutines at once.
 type Store interface {
-	Put(k Key, b []byte) error
-	Get(k Key) ([]byte, error)
+	Put(b []byte) (at int64, err error)
+	Get(at int64) ([]byte, error)
 }
 
 // Study gathers the states of a run and makes its tables. Add is for one
@@ -41,9 +42,10 @@ type Study struct {
 	store    Store
 	variants []string // Base, then the adapters
 	prompts  []string // by first state
-	tokens   map[string]int
-	seen     map[Key]bool
-	units    []unit // by first state
+	tokens   []int    // (prompts)
+	promptAt map[string]int
+	index    *index
+	buffer   []byte // of the state being added
 	massive  map[string]map[int]*Masked
 	losses   map[lossKey]loss
 
@@ -67,8 +69,8 @@ func NewStudy(store Store, adapters []string) *Study {
 	return &Study{
 		store:    store,
 		variants: append([]string{Base}, adapters...),
-		tokens:   map[string]int{},
-		seen:     map[Key]bool{},
+		promptAt: map[string]int{},
+		index:    newIndex(1 + len(adapters)),
 		massive:  map[string]map[int]*Masked{},
 		losses:   map[lossKey]loss{},
 		held:     map[Key][]float32{},
@@ -102,14 +104,15 @@ func (s *Study) Add(st State) error {
 		drift = Drift(base, st.X, st.T, st.D)
 	}
 	s.cloud.fill(st.X, st.T, st.D, 0)
-	b := s.cloud.AppendBinary(make([]byte, 0, storedBytes(st.T)+8*len(drift)))
+	s.buffer = s.cloud.AppendBinary(slices.Grow(s.buffer[:0], storedBytes(st.T)+8*len(drift)))
 	for _, d := range drift {
-		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(d))
+		s.buffer = binary.LittleEndian.AppendUint64(s.buffer, math.Float64bits(d))
 	}
-	s.register(st)
-	if err := s.store.Put(st.Key, b); err != nil {
+	at, err := s.store.Put(s.buffer)
+	if err != nil {
 		return fmt.Errorf("%s: store: %w", st.Key, err)
 	}
+	s.register(st, at)
 	return nil
 }
 
@@ -126,11 +129,11 @@ func (s *Study) check(st State) error {
 	if _, _, err := parseLayer(st.Layer); err != nil {
 		return err
 	}
-	if s.seen[st.Key] {
+	if _, ok := s.find(st.Key); ok {
 		return fmt.Errorf("state given twice")
 	}
-	if t, ok := s.tokens[st.Prompt]; ok && t != st.T {
-		return fmt.Errorf("%d tokens, %d in other states of this prompt", st.T, t)
+	if p, ok := s.promptAt[st.Prompt]; ok && s.tokens[p] != st.T {
+		return fmt.Errorf("%d tokens, %d in other states of this prompt", st.T, s.tokens[p])
 	}
 	return nil
 }
@@ -163,15 +166,24 @@ func (s *Study) hold(st State) {
 	s.spare = nil
 }
 
-func (s *Study) register(st State) {
-	if _, ok := s.tokens[st.Prompt]; !ok {
-		s.prompts = append(s.prompts, st.Prompt)
-		s.tokens[st.Prompt] = st.T
+// register notes where a state lies in the store.
+func (s *Study) register(st State, at int64) {
+	p, ok := s.promptAt[st.Prompt]
+	if !ok {
+		p = len(s.prompts)
+		s.promptAt[st.Prompt] = p
+		s.prompts, s.tokens = append(s.prompts, st.Prompt), append(s.tokens, st.T)
 	}
-	if st.Variant == Base {
-		s.units = append(s.units, unit{st.Prompt, st.Layer, st.Site})
+	s.index.set(place{st.Layer, st.Site}, slices.Index(s.variants, st.Variant), p, at)
+}
+
+// find returns where a state lies in the store.
+func (s *Study) find(k Key) (at int64, ok bool) {
+	p, ok := s.promptAt[k.Prompt]
+	if !ok {
+		return 0, false
 	}
-	s.seen[st.Key] = true
+	return s.index.get(place{k.Layer, k.Site}, slices.Index(s.variants, k.Variant), p)
 }
 
 // noteMassive records the massive tokens of a residual state of the base. The
