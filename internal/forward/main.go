@@ -3,7 +3,7 @@
 // nothing. No measure is taken and no state is written, which is what another
 // program's forward pass can be compared with; `make bench` does so.
 //
-//	forward MODEL [--adapter [NAME=]DIR[@SCALE]]... (--tokens N | --prompts FILE.jsonl) [--precision f32|bf16] [--repeat R]
+//	forward MODEL [--adapter [NAME=]DIR[@SCALE]]... (--tokens N | --prompts FILE.jsonl) [--precision f32|bf16] [--backend B] [--repeat R]
 //
 // Standard output is one JSON object on one line. Every pass reads the weights
 // again, as the engine does for each run; load_s is only what comes before it.
@@ -46,7 +46,10 @@ func forward(ctx context.Context, args []string, w io.Writer) error {
 		return err
 	}
 	defer j.close()
-	result := j.describe()
+	result, err := j.describe()
+	if err != nil {
+		return err
+	}
 	result.Load = time.Since(start).Seconds()
 	for range j.repeat {
 		start := time.Now()
@@ -77,18 +80,19 @@ type timings struct {
 	Checksum   float64   `json:"checksum"` // of the states: near another engine's for the same inputs
 }
 
-func (j *job) describe() timings {
-	t := timings{Variants: 1 + len(j.opened), Prompts: len(j.ids), Layers: j.model.Config.NumLayers, Precision: j.precision}
-	t.Provider, _, _ = extract.Provider(j.options()) // an engine that cannot be had has ended the pass before
+func (j *job) describe() (timings, error) {
+	provider, _, err := extract.Provider(j.options())
+	t := timings{Variants: 1 + len(j.opened), Prompts: len(j.ids), Layers: j.model.Config.NumLayers,
+		Precision: j.precision, Provider: provider}
 	for _, p := range j.ids {
 		t.Tokens += t.Variants * len(p.IDs)
 	}
-	return t
+	return t, err
 }
 
 // options are those of a forward pass to the final norm, without the head.
 func (j *job) options() extract.Options {
-	return extract.Options{LastLayer: -1, NoLoss: true, BF16: j.precision == "bf16"}
+	return extract.Options{LastLayer: -1, NoLoss: true, BF16: j.precision == "bf16", Backend: j.backend}
 }
 
 // pass is one forward pass.
@@ -96,10 +100,6 @@ func (j *job) pass(ctx context.Context) error {
 	j.sum = 0
 	_, err := extract.Run(ctx, j.model, j.opened, j.ids, j.options(), j.touch)
 	return err
-}
-
-func (j *job) options() extract.Options {
-	return extract.Options{LastLayer: -1, NoLoss: true, BF16: j.precision == "bf16", Backend: j.backend}
 }
 
 // touch reads one value of every token, so that no engine gains by giving out
