@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/layerclust/layerclust/extract"
@@ -129,10 +130,10 @@ type job struct {
 
 // parse reads the command line; MODEL comes first, as in layerclust run.
 func parse(args []string) (*job, error) {
-	if len(args) == 0 {
-		return nil, fmt.Errorf("no MODEL given")
+	j := new(job)
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		j.dir, args = args[0], args[1:]
 	}
-	j := &job{dir: args[0]}
 	flags := flag.NewFlagSet("forward", flag.ContinueOnError)
 	flags.Func("adapter", "`[NAME=]DIR[@SCALE]` of a PEFT adapter; repeatable", func(s string) error {
 		j.adapters = append(j.adapters, s)
@@ -143,10 +144,12 @@ func parse(args []string) (*job, error) {
 	flags.StringVar(&j.precision, "precision", "f32", "`f32`, or bf16: activations rounded before each product")
 	flags.StringVar(&j.backend, "backend", extract.EngineAuto, "what computes, as in layerclust run")
 	flags.IntVar(&j.repeat, "repeat", 1, "`R` passes, of which the best is forward_s")
-	if err := flags.Parse(args[1:]); err != nil {
+	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
 	switch {
+	case j.dir == "":
+		return nil, fmt.Errorf("no MODEL given before the flags")
 	case flags.NArg() > 0:
 		return nil, fmt.Errorf("argument %q: want one MODEL, before the flags", flags.Arg(0))
 	case j.precision != "f32" && j.precision != "bf16":
