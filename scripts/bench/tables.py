@@ -257,7 +257,8 @@ them may keep their instructions), against transformers f32 as it is and held to
 
 METRICS = Table("metrics", "The cost of the measures", """\
 The forward pass alone against the main job, `layerclust run`, with its parts; some measures are taken
-during its forward pass. 4 layers of the 7B shapes, one pass a process; seconds.""",
+during its forward pass, and the SHA-256 of every model file beside it, which the report's time may wait
+for. 4 layers of the 7B shapes, one pass a process; seconds.""",
     "tokens", [
         Show("forward pass alone", "forward", "forward_s"),
         Show("run: forward", "run", "forward_s"),
