@@ -86,7 +86,7 @@ func (b *Block) pack() {
 func (b *Block) parts() int { return 1 + int(b.dtype) }
 
 // fewTiles is up to how many row tiles of activations a weight is not packed for.
-const fewTiles = 8
+const fewTiles = 16
 
 // few says whether a product with so many row tiles is better made from the
 // weight as it lies.
@@ -142,8 +142,8 @@ func (b *Block) multiplyTiles(dst []float32, x *Rows, spans []Span, add bool) {
 	tiles, parts, rows, count := (*C.uint16_t)(&x.tiles[0]), C.int(x.parts), (*C.int32_t)(&b.rows[0]), C.long(len(b.rows))
 	scratch, to, stride := (*C.float)(&b.scratch[0]), (*C.float)(&dst[0]), C.long(Stride(b.n))
 	if b.few(len(b.rows)) {
-		C.lc_amx_multiply_few((*C.uint16_t)(unsafe.Pointer(&b.raw[0])), C.long(b.n), C.long(b.cols),
-			tiles, C.long(x.rows/RowTile), parts, rows, count, scratch, to, stride, flag(add))
+		C.lc_amx_multiply_file((*C.uint16_t)(unsafe.Pointer(&b.raw[0])), C.long(b.n),
+			tiles, C.long(x.rows/RowTile), parts, C.long(b.cols), rows, count, scratch, to, stride, flag(add))
 		return
 	}
 	b.pack()
