@@ -44,9 +44,6 @@ func (c *Cloud) Keep(keep []int) *Cloud {
 	return sub
 }
 
-// rank bounds the number of singular values of the state that can be nonzero.
-func (c *Cloud) rank() int { return min(c.T, c.D) }
-
 // normsSquared returns |x_i|^2, (T).
 func (c *Cloud) normsSquared() []float64 {
 	n := make([]float64, c.T) // (T)

@@ -90,13 +90,12 @@ func (m *measures) cosine(pairs []float64) {
 }
 
 func (m *measures) spectral(c, centred *Cloud) {
-	raw := newSpectrum(c)
+	raw, spread := newSpectra(c)
 	m.add("effective_rank", raw.effectiveRank())
 	m.add("participation_ratio", raw.participationRatio())
 	m.add("stable_rank", 1/raw.topShare())
 	m.add("spread", sum(centred.normsSquared())/sum(c.normsSquared()))
-	spread := newSpectrum(centred)
-	if len(spread) == 0 {
+	if sum(centred.normsSquared()) == 0 {
 		return // one token, or all equal: no direction is left
 	}
 	m.add("cosine_mean_centred", meanCosine(centred))
