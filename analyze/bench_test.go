@@ -81,16 +81,16 @@ func BenchmarkEigenvalues(b *testing.B) {
 func BenchmarkCosines(b *testing.B) {
 	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
 		for b.Loop() {
-			newCosines(c).pairs()
+			newCosines(c)
 		}
 	})
 }
 
 func BenchmarkQuantiles(b *testing.B) {
 	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
-		p := newCosines(c).pairs()
+		g := newCosines(c)
 		for b.Loop() {
-			newDistribution(p).quantiles(quantileLevels)
+			newDistribution(g.pairs()).members(quantileLevels, thresholds)
 		}
 	})
 }

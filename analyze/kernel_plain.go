@@ -8,6 +8,10 @@ func widen(panel []chunk, rows *[tileRows][]float32) { widenPlain(panel, rows) }
 
 func (r *reduction) updateRows(k int) { r.updateRowsPlain(k) }
 
+func cosineRow(dst, row, squares, inverse []float64, square, inverseNorm float64) {
+	cosineRowPlain(dst, row, squares, inverse, square, inverseNorm)
+}
+
 func sizeOf(x []float32) (peak uint32, square float64) { return sizeOfPlain(x) }
 
 func distance(a, b []float32) (moved, norm float64) { return distancePlain(a, b) }

@@ -118,6 +118,25 @@ func widenChunk(dst *[lanes]float64, x []float32) {
 	archsimd.LoadFloat32x4(x[4:8]).ConvertToFloat64().Store(dst[4:])
 }
 
+// cosineRow is cosineRowPlain on four lanes.
+func cosineRow(dst, row, squares, inverse []float64, square, inverseNorm float64) {
+	whole := 0
+	if useAVX2 {
+		whole = len(row) &^ 3
+		one, zero := archsimd.BroadcastFloat64x4(1), archsimd.BroadcastFloat64x4(0)
+		own, scale := archsimd.BroadcastFloat64x4(square), archsimd.BroadcastFloat64x4(inverseNorm)
+		for j := 0; j < whole; j += 4 {
+			g, other := archsimd.LoadFloat64x4(row[j:j+4]), archsimd.LoadFloat64x4(squares[j:j+4])
+			v := g.Mul(scale.Mul(archsimd.LoadFloat64x4(inverse[j : j+4])))
+			v = v.Max(one.Neg()).Min(one)
+			same := g.Equal(own).And(g.Equal(other)).And(g.Greater(zero))
+			one.IfElse(same, v).Store(dst[j : j+4])
+		}
+		archsimd.ClearAVXUpperBits()
+	}
+	cosineRowPlain(dst[whole:], row[whole:], squares[whole:], inverse[whole:], square, inverseNorm)
+}
+
 // sizeOf is sizeOfPlain on four lanes.
 func sizeOf(x []float32) (peak uint32, square float64) {
 	if !useAVX2 {
