@@ -6,10 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 )
 
 // FinishOptions are the choices of Study.Finish.
@@ -206,32 +203,4 @@ func (s *Study) load(k Key, t int) (*Cloud, []float64, error) {
 		drift = append(drift, math.Float64frombits(binary.LittleEndian.Uint64(rest)))
 	}
 	return cloud, drift, nil
-}
-
-// parallel calls work(0) to work(n-1) on several goroutines and returns the
-// error of the least i that failed.
-func parallel(ctx context.Context, n, threads int, work func(i int) error) error {
-	if threads < 1 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	var next atomic.Int64
-	errs := make([]error, n)
-	var wg sync.WaitGroup
-	for range min(threads, n) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				errs[i] = work(i)
-			}
-		})
-	}
-	wg.Wait()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

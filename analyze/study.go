@@ -52,7 +52,10 @@ type Study struct {
 	// The base's states that adapters are still to be set beside: a base state
 	// after an adapter's starts a new group and releases them.
 	held   map[Key][]float32
-	adding bool // an adapter's state came last
+	spare  []float32 // the memory of one that was released
+	adding bool      // an adapter's state came last
+
+	cloud Cloud // of the state that Add works on
 }
 
 // unit is a place at which all variants are compared.
@@ -84,10 +87,14 @@ func (s *Study) Add(st State) error {
 	if err := s.check(st); err != nil {
 		return fmt.Errorf("%s: %w", st.Key, err)
 	}
+	sizes := newRowSizes(st.X, st.T, st.D, 0)
+	if err := checkFinite(st, sizes); err != nil {
+		return fmt.Errorf("%s: %w", st.Key, err)
+	}
 	var drift []float64 // (T), nil for the base
 	if st.Variant == Base {
 		s.hold(st)
-		s.noteMassive(st)
+		s.noteMassive(st, sizes)
 	} else {
 		base, ok := s.held[Key{Base, st.Prompt, st.Layer, st.Site}]
 		if !ok || len(base) != len(st.X) {
@@ -96,7 +103,8 @@ func (s *Study) Add(st State) error {
 		s.adding = true
 		drift = Drift(base, st.X, st.T, st.D)
 	}
-	s.buffer = NewCloud(st.X, st.T, st.D).AppendBinary(s.buffer[:0])
+	s.cloud.fill(st.X, st.T, st.D, 0)
+	s.buffer = s.cloud.AppendBinary(slices.Grow(s.buffer[:0], storedBytes(st.T)+8*len(drift)))
 	for _, d := range drift {
 		s.buffer = binary.LittleEndian.AppendUint64(s.buffer, math.Float64bits(d))
 	}
@@ -127,10 +135,17 @@ func (s *Study) check(st State) error {
 	if p, ok := s.promptAt[st.Prompt]; ok && s.tokens[p] != st.T {
 		return fmt.Errorf("%d tokens, %d in other states of this prompt", st.T, s.tokens[p])
 	}
-	for i, v := range st.X {
-		if math.Float32bits(v)&0x7f800000 == 0x7f800000 {
-			return fmt.Errorf("token %d, coordinate %d is %v", i/st.D, i%st.D, v)
+	return nil
+}
+
+func checkFinite(st State, sizes rowSizes) error {
+	for i, peak := range sizes.peaks {
+		if peak < infinite {
+			continue
 		}
+		row := st.X[i*st.D : (i+1)*st.D]
+		k := slices.IndexFunc(row, func(v float32) bool { return magnitudeBits(v) >= infinite })
+		return fmt.Errorf("token %d, coordinate %d is %v", i, k, row[k])
 	}
 	return nil
 }
@@ -141,10 +156,14 @@ func (s *Study) hold(st State) {
 		return
 	}
 	if s.adding {
+		for _, x := range s.held {
+			s.spare = x[:0]
+		}
 		clear(s.held)
 		s.adding = false
 	}
-	s.held[st.Key] = slices.Clone(st.X)
+	s.held[st.Key] = append(s.spare, st.X...)
+	s.spare = nil
 }
 
 // register notes where a state lies in the store.
@@ -170,7 +189,7 @@ func (s *Study) find(k Key) (at int64, ok bool) {
 // noteMassive records the massive tokens of a residual state of the base. The
 // outputs of attention and MLP alone are no states of a token, so they do not
 // decide.
-func (s *Study) noteMassive(st State) {
+func (s *Study) noteMassive(st State, sizes rowSizes) {
 	if st.Site != SiteResid {
 		return
 	}
@@ -178,7 +197,7 @@ func (s *Study) noteMassive(st State) {
 	if s.massive[st.Prompt] == nil {
 		s.massive[st.Prompt] = map[int]*Masked{}
 	}
-	for _, m := range MassiveTokens(st.X, st.T, st.D) {
+	for _, m := range sizes.massiveTokens(st.X, st.D) {
 		at, ok := s.massive[st.Prompt][m.Position]
 		if !ok {
 			at = &Masked{Position: m.Position, Reason: ReasonMassive, FirstLayer: layer, LastLayer: layer}
@@ -207,7 +226,7 @@ func (s *Study) Observe(st State) error {
 	if st.T < 1 || st.D < 1 || len(st.X) != st.T*st.D {
 		return fmt.Errorf("%s: %d values for %d tokens and %d coordinates", st.Key, len(st.X), st.T, st.D)
 	}
-	s.noteMassive(st)
+	s.noteMassive(st, newRowSizes(st.X, st.T, st.D, 0))
 	return nil
 }
 

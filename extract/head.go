@@ -126,7 +126,7 @@ func (r *run) heads() ([]head, error) {
 		}
 		v.norms.add(norms)
 		vocab := v.config.VocabSize
-		all[i] = head{&rowsMatrix{vocab, found.Cols, t.over(base)}, t.bias(0, vocab)}
+		all[i] = head{&rowsMatrix{out: vocab, in: found.Cols, rows: t.over(base)}, t.bias(0, vocab)}
 	}
 	return all, nil
 }

@@ -86,15 +86,16 @@ func (j *job) describe() timings {
 	return t
 }
 
-// pass is one forward pass to the final norm, without the head.
+// options are those of a forward pass to the final norm, without the head.
+func (j *job) options() extract.Options {
+	return extract.Options{LastLayer: -1, NoLoss: true, BF16: j.precision == "bf16", Backend: j.backend}
+}
+
+// pass is one forward pass.
 func (j *job) pass(ctx context.Context) error {
 	j.sum = 0
 	_, err := extract.Run(ctx, j.model, j.opened, j.ids, j.options(), j.touch)
 	return err
-}
-
-func (j *job) options() extract.Options {
-	return extract.Options{LastLayer: -1, NoLoss: true, BF16: j.precision == "bf16", Backend: j.backend}
 }
 
 // touch reads one value of every token, so that no engine gains by giving out

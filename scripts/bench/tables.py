@@ -63,8 +63,7 @@ def ours(store, model, prompts, tokens, passes=None, precision="f32", adapters=(
 def peer(store, model, prompts, tokens, passes=None, dtype="f32", adapters=(), env=None):
     """The forward pass of transformers + PEFT, and a cosine per layer beside it."""
     argv = [store.python(), store.tool("hf_peer.py"), model, "--prompts", prompts, "--repeat", passes or default_passes(tokens), "--dtype", dtype]
-    quiet = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    return program(store, argv, model, tokens, adapters, {**quiet, **(env or {})})
+    return program(store, argv, model, tokens, adapters, env)
 
 
 def whole(store, model, prompts, tokens, adapters=()):
