@@ -12,7 +12,9 @@ largest in parentheses. The programs of a row are run in turn (A B A B), and eac
 the best of the passes it makes (`--repeat` in the commands), on both sides alike. A ratio is the median
 of the ratios of each turn, so it is not quite the quotient of the medians beside it; below 1 the first
 named took less. All programs are given the same token ids and use all cores. Memory is looked at
-from outside every {1e3 * process.INTERVAL:.0f} ms, the same way for every program.
+from outside every {1e3 * process.INTERVAL:.0f} ms, the same way for every program: private memory is what a process holds by itself
+(RssAnon), resident memory (VmHWM) also counts the pages of files that it maps, which the system may take
+back; the page cache is in neither.
 
 Where nothing else is said, "ours" is `bin/forward` (internal/forward): the engine without measures and
 output, each pass reading the weights anew. "transformers" is transformers with PEFT on torch (`hf_peer.py`:
