@@ -48,7 +48,10 @@ func (k *Kernel) NewBlock() *Block { return &Block{kernel: k} }
 // enough that going over the activations again for each block costs little, and
 // few enough for every core to have its share. It depends on the shape alone,
 // since a product's order of sums may depend on it.
-func BlockRows(out, in int) int { return min(256, max(32, out/8)) &^ 31 }
+func BlockRows(out, _ int) int { return min(MaxBlockRows, max(32, out/8)) &^ 31 }
+
+// MaxBlockRows is the most that BlockRows gives.
+const MaxBlockRows = 256
 
 // Load makes the block hold n rows of a weight (out, cols) of type t, as the file
 // has them. raw is read until the next Load: what is packed of it, and when,
