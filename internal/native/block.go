@@ -44,11 +44,15 @@ type Block struct {
 // NewBlock makes an empty block, which grows as it is used.
 func (k *Kernel) NewBlock() *Block { return &Block{kernel: k} }
 
-// BlockRows is how many rows of a weight (out, in) are best held at a time:
-// enough that going over the activations again for each block costs little, and
-// few enough for every core to have its share. It depends on the shape alone,
-// since a product's order of sums may depend on it.
-func BlockRows(out, _ int) int { return min(MaxBlockRows, max(32, out/8)) &^ 31 }
+// BlockRows is how many rows of a weight with out rows of type t are best held
+// at a time: enough that going over the activations again for each block costs
+// little, and few enough that they stay in the second-level cache and every core
+// has its share. It depends on the weight alone, since a product's order of sums
+// may depend on it.
+func BlockRows(out int, t DType) int {
+	parts := 1 + int(t)
+	return min(MaxBlockRows/parts, max(32, out/8)) &^ 31
+}
 
 // MaxBlockRows is the most that BlockRows gives.
 const MaxBlockRows = 256
