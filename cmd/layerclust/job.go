@@ -59,6 +59,9 @@ func (f *inputFlags) begin(ctx context.Context, modelDir string, measured bool, 
 	for _, w := range in.warnings {
 		j.progress.say("warning: %s", w)
 	}
+	if err := j.sayMemory(f); err != nil {
+		return nil, j.close(err)
+	}
 	j.hashes = startHashes(ctx, in)
 	if f.saveStates {
 		j.files = newStateFiles(out.partial, in, in.model.Config.NumLayers*f.repeatDepth)
