@@ -117,8 +117,8 @@ func (c *Cloud) AppendBinary(b []byte) []byte {
 // storedBytes is the number of bytes that AppendBinary appends for t tokens.
 func storedBytes(t int) int { return 8 + t*(t+1)/2*8 }
 
-// maxTokens bounds T in a stored cloud, so that T*T cannot overflow.
-const maxTokens = 1 << 20
+// maxTokens bounds T, so that a count of pairs of tokens fits 31 bits.
+const maxTokens = 1 << 16
 
 // DecodeCloud reads a cloud that AppendBinary wrote and returns the bytes after
 // it. Bytes that are too few for the T they state are an error.

@@ -112,4 +112,4 @@ const cosineCeiling = 1 - angleFloor*angleFloor/2
 // CosineHistogram counts the cosines of all pairs of tokens, each pair once, in
 // HistogramBins equal bins on [-1, 1]. A bin holds its lower edge; the last
 // holds 1 too.
-func CosineHistogram(c *Cloud) []int { return newDistribution(newCosines(c).pairs()).bins }
+func CosineHistogram(c *Cloud) []int32 { return newDistribution(newCosines(c).pairs()).bins }

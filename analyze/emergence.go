@@ -15,7 +15,7 @@ type Measure struct {
 // tokens.
 type View struct {
 	Measures  []Measure // in the order of Definitions; the undefined ones left out
-	Histogram []int     // (HistogramBins)
+	Histogram []int32   // (HistogramBins)
 	Labels    []int     // (T) cluster of each token, or Noise
 
 	centred *Cloud // for comparisons

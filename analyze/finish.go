@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 )
@@ -124,14 +125,31 @@ type maskFinding struct {
 	against []Measure // of an adapter beside the base
 }
 
-// measures returns the values that become rows under the mask of the given
+// measures yields the values that become rows under the mask of the given
 // index.
-func (f finding) measures(mask int) []Measure {
-	m := slices.Concat(f.masks[mask].Measures, f.masks[mask].against)
-	if maskNames[mask] == MaskNone {
-		m = append(m, Measure{metricPaper, f.paper})
+func (f finding) measures(mask int) iter.Seq[Measure] {
+	return func(yield func(Measure) bool) {
+		m := f.masks[mask]
+		for _, measures := range [][]Measure{m.Measures, m.against} {
+			for _, x := range measures {
+				if !yield(x) {
+					return
+				}
+			}
+		}
+		if maskNames[mask] == MaskNone {
+			yield(Measure{metricPaper, f.paper})
+		}
 	}
-	return m
+}
+
+// count returns the number of rows under both masks.
+func (f finding) count() int {
+	n := 1 // metricPaper
+	for _, m := range f.masks {
+		n += len(m.Measures) + len(m.against)
+	}
+	return n
 }
 
 // describe computes everything at one place, the base first.

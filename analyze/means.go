@@ -38,7 +38,7 @@ func newAverager(s *Study, units []unit, found [][]finding, o FinishOptions) *av
 		p := prompts[u.prompt]
 		for v, variant := range s.variants {
 			for m, mask := range maskNames {
-				for _, x := range found[i][v].measures(m) {
+				for x := range found[i][v].measures(m) {
 					a.note(v, u, metricMask{x.Name, mask}, p, x.Value)
 				}
 			}
@@ -78,12 +78,16 @@ func (a *averager) order() {
 	}
 }
 
+// most is a bound on the number of rows: a mean of every cell, a difference of
+// those that are not the base's.
+func (a *averager) most() int { return 2 * len(a.values) }
+
 // rows returns the means of variant v over prompts, each adapter's differences
 // to the base after them.
 func (a *averager) rows(v int) []Row {
 	var out []Row
 	for _, place := range a.places {
-		k := Key{a.study.variants[v], AllPrompts, place.layer, place.site}
+		k := &Key{a.study.variants[v], AllPrompts, place.layer, place.site}
 		var deltas []Row
 		for _, mm := range a.names[place] {
 			values := a.values[cell{v, place, mm}]
@@ -100,7 +104,7 @@ func (a *averager) rows(v int) []Row {
 
 // appendMean adds the row of the mean over the prompts where the measure is
 // defined, if there are any.
-func (a *averager) appendMean(rows []Row, k Key, mm metricMask, values []float64) []Row {
+func (a *averager) appendMean(rows []Row, k *Key, mm metricMask, values []float64) []Row {
 	values = slices.DeleteFunc(slices.Clone(values), math.IsNaN)
 	if len(values) == 0 {
 		return rows

@@ -13,19 +13,20 @@ const FewPrompts = 20
 
 // tables lays out what was found, variant by variant.
 func (s *Study) tables(units []unit, found [][]finding, o FinishOptions) *Tables {
-	t := &Tables{}
 	means := newAverager(s, units, found, o)
+	t := s.newTables(units, found, means)
 	for v, variant := range s.variants {
 		for i, u := range units {
 			t.place(u.key(variant), found[i][v], s.tokens[u.prompt])
 			t.Metrics = append(t.Metrics, s.lossRows(variant, u)...)
+			found[i][v] = finding{} // so that no more than the tables grows with the prompts
 		}
 		t.Metrics = append(t.Metrics, means.rows(v)...)
 	}
 	if n := len(s.prompts); o.Bootstrap > 0 && n < FewPrompts {
 		t.Warnings = append(t.Warnings, fewPromptsWarning(n))
 	}
-	return t
+	return t.Tables
 }
 
 func fewPromptsWarning(n int) string {
@@ -35,42 +36,68 @@ func fewPromptsWarning(n int) string {
 	return fmt.Sprintf("%d prompts: intervals over fewer than %d prompts are indicative only", n, FewPrompts)
 }
 
-// place adds the rows, histograms and partition of one variant at one place.
-func (t *Tables) place(k Key, f finding, tokens int) {
-	var rows []Row
-	for m, mf := range f.masks {
-		for _, x := range f.measures(m) {
-			rows = append(rows, newRow(k, x.Name, maskNames[m], x.Value, len(mf.kept)))
+// newTables returns tables with room for all of their rows: growing them step by
+// step would take twice the memory in the end.
+func (s *Study) newTables(units []unit, found [][]finding, means *averager) *tableMaker {
+	rows, places := means.most(), len(units)*len(s.variants)
+	for i, u := range units {
+		for v, variant := range s.variants {
+			rows += found[i][v].count() + len(s.lossRows(variant, u))
 		}
-		t.Histograms = append(t.Histograms, Histogram{
-			Variant: k.Variant, Prompt: k.Prompt, Layer: k.Layer, Site: k.Site,
-			Mask: maskNames[m], Counts: mf.Histogram,
-		})
 	}
-	t.Metrics = append(t.Metrics, sortRows(rows)...)
+	return &tableMaker{
+		Tables: &Tables{
+			Metrics:    make([]Row, 0, rows),
+			Histograms: make([]Histogram, 0, len(maskNames)*places),
+			Partitions: make([]Partition, 0, places),
+		},
+	}
+}
+
+// tableMaker fills tables.
+type tableMaker struct {
+	*Tables
+	labels []int // labels[i] is i-1
+}
+
+// label returns a pointer to a number, one for all tokens of that label: there
+// are far more tokens than labels.
+func (t *tableMaker) label(l int) *int {
+	for i := len(t.labels); i <= l-Noise; i++ {
+		t.labels = append(t.labels, Noise+i)
+	}
+	return &t.labels[l-Noise]
+}
+
+// place adds the rows, histograms and partition of one variant at one place.
+func (t *tableMaker) place(k Key, f finding, tokens int) {
+	first := len(t.Metrics)
+	for m, mf := range f.masks {
+		for x := range f.measures(m) {
+			t.Metrics = append(t.Metrics, newRow(&k, x.Name, maskNames[m], x.Value, len(mf.kept)))
+		}
+		t.Histograms = append(t.Histograms, Histogram{Key: &k, Mask: maskNames[m], Counts: mf.Histogram})
+	}
+	sortRows(t.Metrics[first:])
 	labels := make([]*int, tokens) // (T)
 	for i, p := range f.masks[0].kept {
-		labels[p] = &f.masks[0].Labels[i]
+		labels[p] = t.label(f.masks[0].Labels[i])
 	}
 	t.Partitions = append(t.Partitions, Partition{k.Variant, k.Prompt, k.Layer, k.Site, labels})
 }
 
-func newRow(k Key, metric, mask string, value float64, n int) Row {
-	return Row{
-		Variant: k.Variant, Prompt: k.Prompt, Layer: k.Layer, Site: k.Site,
-		Metric: metric, Mask: mask, Value: value, Lo: math.NaN(), Hi: math.NaN(), N: n,
-	}
+func newRow(k *Key, metric, mask string, value float64, n int) Row {
+	return Row{Key: k, Metric: metric, Mask: mask, Value: value, Lo: math.NaN(), Hi: math.NaN(), N: n}
 }
 
 // sortRows orders the rows of one place by metric, as Definitions has them, and
 // mask.
-func sortRows(rows []Row) []Row {
+func sortRows(rows []Row) {
 	slices.SortStableFunc(rows, func(a, b Row) int {
 		return cmp.Or(
 			cmp.Compare(metricRank(a.Metric), metricRank(b.Metric)),
 			cmp.Compare(a.Mask, b.Mask)) // "default" < "none"
 	})
-	return rows
 }
 
 // lossRows is the loss row of a variant at the place where it belongs.
@@ -80,8 +107,9 @@ func (s *Study) lossRows(variant string, u unit) []Row {
 		return nil
 	}
 	var rows []Row
+	k := u.key(variant)
 	for _, mask := range maskNames {
-		rows = append(rows, newRow(u.key(variant), metricLoss, mask, l.mean, l.n))
+		rows = append(rows, newRow(&k, metricLoss, mask, l.mean, l.n))
 	}
 	return rows
 }

@@ -49,7 +49,7 @@ func writeHistograms(w io.Writer, r *analyze.Result) error {
 		}
 		for i, n := range h.Counts {
 			err := c.Write(append(record[:0], h.Variant, h.Prompt, h.Layer, h.Site, h.Mask,
-				formatFloat(binEdge(i)), formatFloat(binEdge(i+1)), strconv.Itoa(n)))
+				formatFloat(binEdge(i)), formatFloat(binEdge(i+1)), strconv.Itoa(int(n))))
 			if err != nil {
 				return err
 			}
