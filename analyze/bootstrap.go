@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 )
 
 // intervalLevel is the coverage of every interval.
@@ -15,11 +16,12 @@ const intervalLevel = 0.95
 type bootstrap struct {
 	draws int
 	seed  int64
+	lock  sync.Mutex
 	picks map[int][]int32 // number of prompts -> indices (draws, prompts)
 }
 
 func newBootstrap(draws int, seed int64) *bootstrap {
-	return &bootstrap{draws, seed, map[int][]int32{}}
+	return &bootstrap{draws: draws, seed: seed, picks: map[int][]int32{}}
 }
 
 // interval returns the percentile interval of the mean of values (Efron and
@@ -44,7 +46,10 @@ func (b *bootstrap) interval(values []float64) (lo, hi float64) {
 	return low.quantile(rank) + 0, high.quantile(rank) + 0 // never -0
 }
 
+// resamples may be called from several goroutines.
 func (b *bootstrap) resamples(n int) []int32 {
+	b.lock.Lock()
+	defer b.lock.Unlock()
 	if p, ok := b.picks[n]; ok {
 		return p
 	}

@@ -78,10 +78,6 @@ func (a *averager) order() {
 	}
 }
 
-// most is a bound on the number of rows: a mean of every cell, a difference of
-// those that are not the base's.
-func (a *averager) most() int { return 2 * len(a.values) }
-
 // rows returns the means of variant v over prompts, each adapter's differences
 // to the base after them.
 func (a *averager) rows(v int) []Row {

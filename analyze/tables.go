@@ -14,14 +14,20 @@ const FewPrompts = 20
 // tables lays out what was found, variant by variant.
 func (s *Study) tables(units []unit, found [][]finding, o FinishOptions) *Tables {
 	means := newAverager(s, units, found, o)
-	t := s.newTables(units, found, means)
+	averages := make([][]Row, len(s.variants))
+	share(len(s.variants), o.Threads, func(next func() (int, bool)) {
+		for v, ok := next(); ok; v, ok = next() {
+			averages[v] = means.rows(v)
+		}
+	})
+	t := s.newTables(units, found, averages)
 	for v, variant := range s.variants {
 		for i, u := range units {
 			t.place(u.key(variant), found[i][v], s.tokens[u.prompt])
 			t.Metrics = append(t.Metrics, s.lossRows(variant, u)...)
 			found[i][v] = finding{} // so that no more than the tables grows with the prompts
 		}
-		t.Metrics = append(t.Metrics, means.rows(v)...)
+		t.Metrics = append(t.Metrics, averages[v]...)
 	}
 	if n := len(s.prompts); o.Bootstrap > 0 && n < FewPrompts {
 		t.Warnings = append(t.Warnings, fewPromptsWarning(n))
@@ -38,8 +44,11 @@ func fewPromptsWarning(n int) string {
 
 // newTables returns tables with room for all of their rows: growing them step by
 // step would take twice the memory in the end.
-func (s *Study) newTables(units []unit, found [][]finding, means *averager) *tableMaker {
-	rows, places := means.most(), len(units)*len(s.variants)
+func (s *Study) newTables(units []unit, found [][]finding, averages [][]Row) *tableMaker {
+	rows, places := 0, len(units)*len(s.variants)
+	for _, more := range averages {
+		rows += len(more)
+	}
 	for i, u := range units {
 		for v, variant := range s.variants {
 			rows += found[i][v].count() + len(s.lossRows(variant, u))
