@@ -42,6 +42,10 @@ func writeHistograms(w io.Writer, r *analyze.Result) error {
 	if err := c.Write(record); err != nil {
 		return err
 	}
+	var edges [analyze.HistogramBins + 1]string // the same in every histogram
+	for i := range edges {
+		edges[i] = formatFloat(binEdge(i))
+	}
 	for _, h := range r.Histograms {
 		if len(h.Counts) != analyze.HistogramBins {
 			return fmt.Errorf("histogram of %q, prompt %q, layer %s has %d bins, want %d",
@@ -49,7 +53,7 @@ func writeHistograms(w io.Writer, r *analyze.Result) error {
 		}
 		for i, n := range h.Counts {
 			err := c.Write(append(record[:0], h.Variant, h.Prompt, h.Layer, h.Site, h.Mask,
-				formatFloat(binEdge(i)), formatFloat(binEdge(i+1)), strconv.Itoa(int(n))))
+				edges[i], edges[i+1], strconv.Itoa(int(n))))
 			if err != nil {
 				return err
 			}
