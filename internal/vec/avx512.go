@@ -19,5 +19,6 @@ var avx512 = way{
 	product:    productAVX512,
 	softmax:    softmaxAVX512,
 	sumExp:     sumExpAVX512,
+	largest:    largestAVX2,
 	transpose:  transposeAVX2,
 }

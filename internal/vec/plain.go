@@ -16,5 +16,6 @@ var plain = way{
 	product:    productPlain,
 	softmax:    softmaxPlain,
 	sumExp:     sumExpPlain,
+	largest:    largestPlain,
 	transpose:  transposePlain,
 }

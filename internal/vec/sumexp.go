@@ -5,9 +5,11 @@ import "slices"
 // SumExp returns the largest value of x and Σ exp(x - largest): what a piece of a
 // vocabulary adds to log Σ exp. x is not empty and finite.
 func SumExp(x []float32) (largest, sum float32) {
-	largest = slices.Max(x)
+	largest = chosen.largest(x)
 	return largest, chosen.sumExp(x, largest)
 }
+
+func largestPlain(x []float32) float32 { return slices.Max(x) }
 
 func sumExpPlain(x []float32, most float32) float32 {
 	var sum float64

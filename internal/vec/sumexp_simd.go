@@ -32,6 +32,22 @@ func sumExpAVX2(x []float32, most float32) float32 {
 	return sumLanes(sums[:], x[i:], most)
 }
 
+func largestAVX2(x []float32) float32 {
+	if len(x) < 8 {
+		return largestPlain(x)
+	}
+	most := archsimd.LoadFloat32x8(x[:8])
+	i := 8
+	for ; i <= len(x)-8; i += 8 {
+		most = most.Max(archsimd.LoadFloat32x8(x[i : i+8]))
+	}
+	most = most.Max(archsimd.LoadFloat32x8(x[len(x)-8:])) // some of them again
+	var lanes [8]float32
+	most.StoreArray(&lanes)
+	archsimd.ClearAVXUpperBits()
+	return largestPlain(lanes[:])
+}
+
 func sumLanes(sums, rest []float32, most float32) float32 {
 	total := float64(sumExpPlain(rest, most))
 	for _, s := range sums {

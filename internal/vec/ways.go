@@ -22,6 +22,7 @@ type way struct {
 	product    func(c []float32, a matrix, b []float32)
 	softmax    func(s, most, sum, shrink []float32)
 	sumExp     func(x []float32, most float32) float32
+	largest    func(x []float32) float32
 	transpose  func(dst []float32, dstStep int, a matrix, scale float32)
 }
 
