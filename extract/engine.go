@@ -51,6 +51,11 @@ const (
 // Engines are all of them.
 var Engines = []string{EngineAuto, EngineNative, EngineGo, EngineXLA}
 
+// IsEngine says whether Options.Backend may have this value.
+func IsEngine(name string) bool {
+	return name == "" || slices.Contains(Engines, name) || strings.HasPrefix(name, EngineXLA+":")
+}
+
 // Provider says what a run with these options computes with, as "native, amx,
 // f32", and what would be better, if anything.
 func Provider(o Options) (name, advice string, err error) {
@@ -78,11 +83,11 @@ func SIMD() bool { return simd }
 // choose finds the kernel that an engine's name asks for, or the backend of the
 // graph where kernel is nil.
 func choose(name string) (kernel *native.Kernel, backend, advice string, err error) {
-	switch kind, _, _ := strings.Cut(name, ":"); {
-	case name == EngineGo, kind == EngineXLA:
-		return nil, name, "", nil
-	case name != "" && !slices.Contains(Engines, name):
+	switch {
+	case !IsEngine(name):
 		return nil, "", "", loader.InputErrorf("backend %q: want %s or xla:PLUGIN", name, strings.Join(Engines, ", "))
+	case name == EngineGo, strings.HasPrefix(name, EngineXLA):
+		return nil, name, "", nil
 	}
 	kernel, err = native.Open()
 	if err == nil {

@@ -21,7 +21,11 @@ func engines(t *testing.T) []string {
 		t.Logf("the graph alone: %v", err)
 		return []string{extract.EngineGo}
 	}
-	return []string{extract.EngineNative, extract.EngineGo}
+	list := []string{extract.EngineNative, extract.EngineGo}
+	if other := os.Getenv("LAYERCLUST_BACKEND"); strings.HasPrefix(other, extract.EngineXLA) {
+		list = append(list, other)
+	}
+	return list
 }
 
 // crowd is a model with adapters of several kinds and prompts of several

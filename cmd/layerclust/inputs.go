@@ -107,8 +107,8 @@ func (f *inputFlags) check() error {
 		return usageError{fmt.Errorf("--repeat-depth %d: want 1 to %d", f.repeatDepth, maxRepeat)}
 	case f.threads < 0:
 		return usageError{fmt.Errorf("--threads %d: want 0 or more", f.threads)}
-	case !slices.Contains(extract.Engines, f.backend):
-		return usageError{fmt.Errorf("--backend %s: want %s", f.backend, strings.Join(extract.Engines, ", "))}
+	case !extract.IsEngine(f.backend):
+		return usageError{fmt.Errorf("--backend %s: want %s or xla:PLUGIN", f.backend, strings.Join(extract.Engines, ", "))}
 	case len(f.sites) == 0:
 		return usageError{fmt.Errorf("--sites is empty: want resid, attn or mlp")}
 	}
