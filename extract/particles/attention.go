@@ -78,15 +78,18 @@ func averageRow(out, s, w []float64, total float64) {
 }
 
 // literalRow fills the weights (n) of token i as the paper's script computes
-// them. diff(j, k) is K e^{tV}(z_k - z_j), query is Q e^{tV} z_i. Where an
-// exponential overflows the weight is 0, where two infinities meet it is NaN.
+// them. differences (n, n, k) holds K e^{tV}(z_k - z_j) at (j, k), query is
+// Q e^{tV} z_i. Where an exponential overflows the weight is 0, where two
+// infinities meet it is NaN.
 func literalRow(weights, query, differences []float64) {
 	n, d := len(weights), len(query)
 	for j := range weights {
 		var sum float64
-		row := differences[j*n*d : (j+1)*n*d] // (n, d)
-		for k := range n {
-			v := dot(query, row[k*d:k*d+d])
+		for row := differences[j*n*d : (j+1)*n*d]; len(row) >= d; row = row[d:] {
+			v := query[0] * row[0]
+			for c := 1; c < d; c++ {
+				v += query[c] * row[c]
+			}
 			if v > -745.2 || v != v {
 				sum += math.Exp(v)
 			}
