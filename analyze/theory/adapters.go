@@ -39,7 +39,7 @@ func NormTransition(in RandomAdapters) (*Bound, error) {
 		b.add("alignment", align, "mean |<DV^l, DV^m>|/(|DV^l||DV^m|)")
 	}
 	if l < 1 || in.Rank < 1 || in.Dim < 1 {
-		return nil, fmt.Errorf("L, r, d: %d, %d, %d", l, in.Rank, in.Dim)
+		return nil, fmt.Errorf("sizes L, r, d: %d, %d, %d", l, in.Rank, in.Dim)
 	}
 	q := eta / math.Sqrt(float64(l))
 	b.assume("many layers", l >= 16, fmt.Sprintf("L = %d; simulated from 16 on", l))

@@ -19,14 +19,14 @@ func DriftTime(gap, angle, delta float64) float64 {
 // follows c' = (I - c c') V~ c, so c(t) = e^{tV~} c normalised.
 func Consensus(adapted *mat.Dense, c []float64, delta float64) (*Bound, error) {
 	if !symmetric(adapted) {
-		return nil, fmt.Errorf("V~: it is not symmetric")
+		return nil, fmt.Errorf("the adapted V is not symmetric")
 	}
 	values, vectors, ok := eigenSym(adapted)
 	if !ok {
-		return nil, fmt.Errorf("V~: its eigenvalues were not found")
+		return nil, fmt.Errorf("the eigenvalues of the adapted V were not found")
 	}
 	if len(values) < 2 {
-		return nil, fmt.Errorf("V~: 1 x 1 has no second eigenvalue")
+		return nil, fmt.Errorf("the adapted V is 1 x 1 and has no second eigenvalue")
 	}
 	modes := inBasis(c, len(c), vectors)
 	gap, along := values[0]-values[1], math.Abs(modes[0])/norm(c)

@@ -61,7 +61,7 @@ func gapBetween(a, b []float64) float64 {
 func SwitchingGeneral(clusters []float64, d int, m mat.Matrix) (Switch, error) {
 	values, vectors, ok := eigenSym(m)
 	if !ok {
-		return Switch{}, fmt.Errorf("M: its eigenvalues were not found")
+		return Switch{}, fmt.Errorf("the eigenvalues of M were not found")
 	}
 	first := Switch{From: -1, To: -1, Scaled: math.Inf(1)}
 	modes := inBasis(clusters, d, vectors) // (m, d)

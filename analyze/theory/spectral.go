@@ -24,11 +24,11 @@ type Blocks struct {
 func NewBlocks(v, adapted *mat.Dense) (*Blocks, error) {
 	d, _ := v.Dims()
 	if d < 2 {
-		return nil, fmt.Errorf("V: %d x %d has no second eigenvalue", d, d)
+		return nil, fmt.Errorf("with %d dimensions V has no second eigenvalue", d)
 	}
 	values, vectors, ok := eigenSym(v)
 	if !ok {
-		return nil, fmt.Errorf("V: its eigenvalues were not found")
+		return nil, fmt.Errorf("the eigenvalues of V were not found")
 	}
 	var half, inner mat.Dense // DV in the eigenbasis
 	half.Mul(vectors.T(), minus(adapted, v))
@@ -68,7 +68,7 @@ func (k *Blocks) GeneralTan() float64 {
 // the condition of the paper's second version and the angle itself.
 func Spectral(v, adapted *mat.Dense, x0 *mat.Dense) ([]*Bound, error) {
 	if !symmetric(v) {
-		return nil, fmt.Errorf("V: it is not symmetric, and the bounds are about a symmetric one")
+		return nil, fmt.Errorf("the bounds are about a symmetric V, and this one is not")
 	}
 	k, err := NewBlocks(v, adapted)
 	if err != nil {

@@ -107,7 +107,7 @@ func Leaders(s *System, x []float64, t, tol float64) ([]float64, error) {
 func LeadingLeft(v []float64, d int) ([]float64, error) {
 	var eig mat.Eigen
 	if !eig.Factorize(mat.NewDense(d, d, slices.Clone(v)), mat.EigenLeft) {
-		return nil, fmt.Errorf("V: its eigenvalues were not found")
+		return nil, fmt.Errorf("the eigenvalues of V were not found")
 	}
 	values := eig.Values(nil)
 	var vectors mat.CDense
@@ -119,7 +119,7 @@ func LeadingLeft(v []float64, d int) ([]float64, error) {
 		}
 	}
 	if imag(values[best]) != 0 {
-		return nil, fmt.Errorf("V: its leading eigenvalue %.4g is complex, so there is no leading direction", values[best])
+		return nil, fmt.Errorf("the leading eigenvalue %.4g of V is complex, so there is no leading direction", values[best])
 	}
 	out := make([]float64, d)
 	for i := range out {

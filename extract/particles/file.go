@@ -96,7 +96,7 @@ func decodeStrictly(data []byte, v any) error {
 
 func (f *File) setup() (*Setup, error) {
 	if f.Dynamics == "" {
-		return nil, fmt.Errorf("dynamics: missing; it is one of %s", dynamicsNames())
+		return nil, fmt.Errorf("missing dynamics: it is one of %s", dynamicsNames())
 	}
 	x0, err := f.tokens()
 	if err != nil {
@@ -139,7 +139,7 @@ func (f *File) tokens() ([]float64, error) {
 		return nil, fmt.Errorf("n, d: %d x %d", f.N, f.D)
 	}
 	if f.X0 == nil && f.Seed == nil {
-		return nil, fmt.Errorf("x0: missing; give the tokens, or a seed to draw them")
+		return nil, fmt.Errorf("missing x0: give the tokens, or a seed to draw them")
 	}
 	if f.X0 == nil {
 		return f.drawn()
@@ -182,11 +182,11 @@ func (f *File) options(s *System) (Options, error) {
 	case s.Dynamics.InSteps() && f.L != nil:
 		o.T, o.Dt = float64(*f.L), 1
 	case s.Dynamics.InSteps():
-		return o, fmt.Errorf("L: missing; %s needs its number of steps", s.Dynamics)
+		return o, fmt.Errorf("missing L: %s needs its number of steps", s.Dynamics)
 	case f.T == nil:
-		return o, fmt.Errorf("T: missing")
+		return o, fmt.Errorf("missing T")
 	case f.Dt == nil:
-		return o, fmt.Errorf("dt: missing")
+		return o, fmt.Errorf("missing dt")
 	default:
 		o.T, o.Dt = *f.T, *f.Dt
 	}
@@ -247,7 +247,7 @@ func (h FileHead) flat(d int) (Head, error) {
 		to   *[]float64
 	}{{"Q", h.Q, &out.Q}, {"K", h.K, &out.K}, {"V", h.V, &out.V}} {
 		if m.rows == nil {
-			return out, fmt.Errorf("%s: missing", m.name)
+			return out, fmt.Errorf("missing %s", m.name)
 		}
 		if *m.to, err = flat(m.name, m.rows, d); err != nil {
 			return out, err

@@ -44,7 +44,7 @@ func newPropagator(v []float64, d int, literal bool) (*propagator, error) {
 	case isSymmetric(v, d):
 		var eig mat.EigenSym
 		if !eig.Factorize(mat.NewSymDense(d, append([]float64(nil), v...)), true) {
-			return nil, fmt.Errorf("V: its eigenvalues were not found")
+			return nil, fmt.Errorf("the eigenvalues of V were not found")
 		}
 		p.values, p.vectors = eig.Values(nil), &mat.Dense{}
 		eig.VectorsTo(p.vectors)
@@ -61,7 +61,7 @@ func newPropagator(v []float64, d int, literal bool) (*propagator, error) {
 func eigenvalues(m *mat.Dense) ([]complex128, error) {
 	var eig mat.Eigen
 	if !eig.Factorize(m, mat.EigenNone) {
-		return nil, fmt.Errorf("V: its eigenvalues were not found")
+		return nil, fmt.Errorf("the eigenvalues of V were not found")
 	}
 	return eig.Values(nil), nil
 }

@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"math"
 	"slices"
-	"strings"
 )
 
 // Integrator names a method for the dynamics in continuous time.
@@ -148,9 +147,9 @@ func (o *Options) complete(s *System) error {
 	case !finite(o.Dt) || o.Dt <= 0:
 		return fmt.Errorf("dt: %g is not above 0", o.Dt)
 	case o.T/o.Dt > MaxSteps:
-		return fmt.Errorf("T/dt: %g steps are more than %d", math.Ceil(o.T/o.Dt), MaxSteps)
+		return fmt.Errorf("steps T/dt: %g are more than %d", math.Ceil(o.T/o.Dt), MaxSteps)
 	case s.Dynamics.InSteps() && o.T != math.Floor(o.T):
-		return fmt.Errorf("L: %g is not a whole number of steps", o.T)
+		return fmt.Errorf("steps L: %g is not a whole number", o.T)
 	case o.RTol < 0 || o.ATol < 0 || notFinite(o.RTol) || notFinite(o.ATol):
 		return fmt.Errorf("tolerance: %g relative and %g absolute", o.RTol, o.ATol)
 	}
@@ -209,13 +208,4 @@ func wholeSteps(end, dt float64) int {
 		return int(r)
 	}
 	return int(end / dt)
-}
-
-// integratorNames is for messages.
-func integratorNames() string {
-	names := make([]string, len(Integrators))
-	for i, n := range Integrators {
-		names[i] = string(n)
-	}
-	return strings.Join(names, ", ")
 }
