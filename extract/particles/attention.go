@@ -38,11 +38,15 @@ func (w weighing) weigh(s []float64) (total float64) {
 		}
 	}
 	const nothing = 745.2 // e^{-nothing} is 0 in float64
+	steep := w.growth > math.MaxFloat64
 	for j, v := range s {
 		gap := top - v
-		if w.growth <= math.MaxFloat64 {
+		switch {
+		case !steep:
 			gap *= w.growth
-		} else if gap != 0 {
+		case gap > 1e-300: // times more than 1.8e308: far beyond nothing
+			gap = math.Inf(1)
+		case gap != 0:
 			gap = math.Exp(w.logGrow + math.Log(gap))
 		}
 		switch {

@@ -24,6 +24,9 @@ type Bifurcation struct {
 	// at int(t/dt), which can be one step early.
 	Compat bool
 	Whole  bool // run to End even after all is found, to time the integration
+
+	// Keep spaces the states that are kept for LastChange; 0 keeps none.
+	Keep float64
 }
 
 // Distances are the ways to say how far the tokens are from the clusters of
@@ -41,6 +44,8 @@ type Found struct {
 	Plateau  []float64 // (m, d), the leaders between the two clusterings; nil for none
 	At       float64   // when they were taken
 	FirstNaN float64   // of the compat arithmetic; NaN for none
+	kept     [][]float64
+	keptAt   []float64
 	Stats
 }
 
@@ -140,9 +145,11 @@ func (w *watch) see(t float64, x []float64) bool {
 		defer func() { w.last = append(w.last[:0], x...) }()
 	}
 	d := w.b.D
-	far := [3]float64{OneSided(state, w.settled.Final, d), math.NaN(), math.NaN()}
-	if !w.b.Compat {
-		far[1], far[2] = Hausdorff(state, w.settled.Clusters, d), PerToken(state, w.settled.Final, d)
+	far := [3]float64{OneSided(state, w.settled.Clusters, d), math.NaN(), math.NaN()}
+	if w.b.Compat {
+		far[0] = OneSided(state, w.settled.Final, d)
+	} else {
+		far[1], far[2] = math.Max(far[0], OneSided(w.settled.Clusters, state, d)), PerToken(state, w.settled.Final, d)
 	}
 	open := false
 	for i, delta := range w.b.Deltas {
@@ -153,7 +160,21 @@ func (w *watch) see(t float64, x []float64) bool {
 		}
 	}
 	w.plateau(t, x)
-	return open || w.b.Whole
+	if f := w.found; w.b.Keep > 0 && t >= w.b.Keep*float64(len(f.kept)) {
+		f.kept, f.keptAt = append(f.kept, slices.Clone(x)), append(f.keptAt, t)
+	}
+	return open || w.b.Whole || w.b.Keep > 0
+}
+
+// LastChange is the last kept time at which some token was farther than delta
+// from where it ended, NaN where states were not kept.
+func (f *Found) LastChange(d int, delta float64) float64 {
+	for k := len(f.kept) - 1; k >= 0; k-- {
+		if PerToken(f.kept[k], f.kept[len(f.kept)-1], d) > delta {
+			return f.keptAt[k]
+		}
+	}
+	return math.NaN()
 }
 
 // note is the script's rule: first below delta, then, later, above it.

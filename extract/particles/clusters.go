@@ -38,12 +38,15 @@ func Components(x []float64, d int, tol float64) (labels []int, count int) {
 	return labels, count
 }
 
-func distance(x, y []float64) float64 {
+func distance(x, y []float64) float64 { return math.Sqrt(squared(x, y)) }
+
+// squared is the square of a distance.
+func squared(x, y []float64) float64 {
 	var s float64
 	for k, v := range x {
 		s += (v - y[k]) * (v - y[k])
 	}
-	return math.Sqrt(s)
+	return s
 }
 
 // Clusters counts the components of x (n, d) at one tolerance.

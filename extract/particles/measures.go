@@ -61,15 +61,17 @@ func OneSided(x, points []float64, d int) float64 {
 	const none = 100
 	var far float64
 	for i := 0; i < len(x); i += d {
-		near := float64(none)
+		near := float64(none * none)
 		for c := 0; c < len(points); c += d {
-			if v := distance(x[i:i+d], points[c:c+d]); v < near {
+			if v := squared(x[i:i+d], points[c:c+d]); v < near {
 				near = v
 			}
 		}
-		far = math.Max(far, near)
+		if near > far {
+			far = near
+		}
 	}
-	return far
+	return math.Sqrt(far)
 }
 
 // Hausdorff is OneSided in the worse of both directions: it sees a point that
@@ -82,7 +84,9 @@ func Hausdorff(x, points []float64, d int) float64 {
 func PerToken(x, points []float64, d int) float64 {
 	var far float64
 	for i := 0; i < len(x); i += d {
-		far = math.Max(far, distance(x[i:i+d], points[i:i+d]))
+		if v := squared(x[i:i+d], points[i:i+d]); v > far {
+			far = v
+		}
 	}
-	return far
+	return math.Sqrt(far)
 }
