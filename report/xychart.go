@@ -176,8 +176,8 @@ func (a plotAxis) ticks(n int) []tick {
 	}
 	for k := math.Floor(math.Log10(a.lo)); k <= math.Ceil(math.Log10(a.hi)); k++ {
 		for _, m := range steps {
-			if v := m * math.Pow(10, k); v >= a.lo*(1-1e-9) && v <= a.hi*(1+1e-9) {
-				out = append(out, tick{v, strconv.FormatFloat(v, 'g', 3, 64)})
+			if v, _ := strconv.ParseFloat(fmt.Sprintf("%ge%d", m, int(k)), 64); v >= a.lo*(1-1e-9) && v <= a.hi*(1+1e-9) {
+				out = append(out, tick{v, strconv.FormatFloat(v, 'g', -1, 64)})
 			}
 		}
 	}

@@ -132,7 +132,7 @@ func (s *ShortTime) Bound(times []float64, delta float64) *Bound {
 	b.add("norm_DB", n.db, "beta ||DB||")
 	b.add("norm_B_adapted", n.b, "beta ||B~||")
 	for _, t := range times {
-		b.add(fmt.Sprintf("bound(t=%g)", t), s.At(t), "")
+		b.add(fmt.Sprintf("bound(t=%.6g)", t), s.At(t), "")
 	}
 	if delta > 0 {
 		b.add("close_until", s.CloseUntil(delta), fmt.Sprintf("the time up to which max_i |x_i - x~_i| <= %g is guaranteed", delta))

@@ -109,7 +109,7 @@ func (k *Blocks) derived(symmetricChange bool) *Bound {
 // condition is the inequality of the second version as notes give it.
 func (k *Blocks) condition(x0 *mat.Dense) *Bound {
 	b := &Bound{Name: "spectral", Status: Condition,
-		Statement: "gap + a > 2|b| + ||E|| keeps the leading direction; |u_1 - u~_1| is then of the order of (2|b| + ||E||)/(gap + a), with a constant that the source does not give"}
+		Statement: "proposition 3.3 of the second version of the paper, as notes give it: gap + a > 2|b| + ||E|| keeps the leading direction; |u_1 - u~_1| is then of the order of (2|b| + ||E||)/(gap + a), with a constant that the source does not give"}
 	last := k.Eigenvalues[len(k.Eigenvalues)-1]
 	b.assume("V is positive semidefinite", last >= -1e-12*math.Abs(k.Eigenvalues[0]), fmt.Sprintf("least eigenvalue %.4g", last))
 	b.assume("gap + a > 2|b| + ||E||", k.Gap+k.A > 2*k.B+k.E, fmt.Sprintf("%.4g against %.4g", k.Gap+k.A, 2*k.B+k.E))

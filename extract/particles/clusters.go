@@ -147,3 +147,14 @@ func Project(x, phi []float64) []float64 {
 	}
 	return out
 }
+
+// simpleLeading says whether one eigenvalue of V has a larger real part than all
+// others.
+func simpleLeading(v []float64, d int) bool {
+	values, err := eigenvalues(mat.NewDense(d, d, slices.Clone(v)))
+	if err != nil {
+		return false
+	}
+	slices.SortFunc(values, func(a, b complex128) int { return cmp.Compare(real(b), real(a)) })
+	return d == 1 || real(values[0])-real(values[1]) > 1e-9*(1+math.Abs(real(values[0])))
+}

@@ -10,6 +10,7 @@ var ProjectionTolerances = []float64{0.01, 0.1}
 type Counts struct {
 	Clusters    []int // per CountTolerances
 	Projections []int // per ProjectionTolerances; nil where V has no leading direction
+	Simple      bool  // whether V has one leading direction, rather than a plane of them
 	Corners     int   // of the convex hull in two and three dimensions, of the different tokens
 	Largest     float64
 }
@@ -33,6 +34,7 @@ func (s *System) Count(x []float64) Counts {
 	last := s.Layers[len(s.Layers)-1]
 	if len(last.Heads) == 1 && last.Heads[0].O == nil {
 		if phi, err := LeadingLeft(last.Heads[0].V, s.D); err == nil {
+			c.Simple = simpleLeading(last.Heads[0].V, s.D)
 			for _, tol := range ProjectionTolerances {
 				c.Projections = append(c.Projections, Clusters(Project(x, phi), 1, tol))
 			}

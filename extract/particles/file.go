@@ -116,7 +116,7 @@ func (f *File) setup() (*Setup, error) {
 	if err != nil {
 		return nil, err
 	}
-	setup := &Setup{System: s, X0: x0, Options: o}
+	setup := &Setup{System: s, X0: x0}
 	if f.LoRA != nil {
 		if setup.Adapted, err = f.adapted(s); err != nil {
 			return nil, fmt.Errorf("lora: %w", err)
@@ -130,6 +130,7 @@ func (f *File) setup() (*Setup, error) {
 			return nil, err
 		}
 	}
+	setup.Options = o // completed: by the first, the second only checks
 	return setup, s.checkTokens(x0)
 }
 
