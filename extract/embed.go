@@ -3,8 +3,6 @@ package extract
 import (
 	"slices"
 
-	"github.com/gomlx/gomlx/core/tensors"
-
 	"github.com/layerclust/layerclust/loader"
 )
 
@@ -40,27 +38,21 @@ func (r *run) embedPrompt(p int, tables []*table) error {
 			return err
 		}
 	}
-	shared, err := r.engine.tensorOf(base, len(ids), d)
-	if err != nil {
-		return err
-	}
-	r.resid[p] = slices.Repeat([]*tensors.Tensor{shared}, len(r.variants))
 	for i, v := range r.variants {
+		x := base
 		if tables[i] != nil {
-			own := make([]float32, len(base)) // (T, D)
+			x = make([]float32, len(base)) // (T, D)
 			for t, id := range ids {
-				if err := tables[i].rows(int(id), int(id)+1, base[t*d:(t+1)*d], own[t*d:(t+1)*d]); err != nil {
+				if err := tables[i].rows(int(id), int(id)+1, base[t*d:(t+1)*d], x[t*d:(t+1)*d]); err != nil {
 					return err
 				}
 			}
-			if !slices.Equal(base, own) {
-				v.changed = true
-				if r.resid[p][i], err = r.engine.tensorOf(own, len(ids), d); err != nil {
-					return err
-				}
-			}
+			v.changed = v.changed || !slices.Equal(base, x)
 		}
-		if err := r.emit(States{Layer: 0, Site: Resid, Variant: i, Prompt: p}, r.resid[p][i]); err != nil {
+		if i == 0 || tables[i] != nil && v.changed {
+			r.resid[r.slot(p, i)] = x
+		}
+		if err := r.emit(States{Layer: 0, Site: Resid, X: x}, p, i, noBlame); err != nil {
 			return err
 		}
 	}

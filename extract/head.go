@@ -1,45 +1,84 @@
 package extract
 
 import (
+	"math"
+	"runtime"
 	"slices"
 
-	"github.com/gomlx/gomlx/core/tensors"
-
+	"github.com/layerclust/layerclust/internal/vec"
 	"github.com/layerclust/layerclust/loader"
 )
-
-// chunkBytes bounds the part of the head's matrix held at a time; the whole of
-// Llama-2's is 524 MB in float32.
-const chunkBytes = 8 << 20
-
-// rowsInChunk is how many rows of d values that is.
-func rowsInChunk(d int) int { return max(1, chunkBytes/4/d) }
 
 // head applies the final norm, emits layer L, and gives the mean next-token
 // loss (variants, prompts).
 func (r *run) head() ([][]float64, error) {
-	norms, err := r.finalNorms()
-	defer func() { freeDistinct(norms) }()
+	gains, err := r.finalNorms()
 	if err != nil {
 		return nil, err
 	}
-	for p := range r.prompts {
-		if err := r.finishPrompt(p, norms); err != nil {
+	var heads []head
+	if !r.opts.NoLoss {
+		if heads, err = r.heads(); err != nil {
 			return nil, err
 		}
 	}
 	for i, v := range r.variants {
-		v.changed = v.changed || norms[i] != norms[0]
+		own := &gains[i][0] != &gains[0][0] || !r.opts.NoLoss && heads[i].weight != heads[0].weight
+		v.changed = v.changed || own
 	}
-	if r.opts.NoLoss {
-		return nil, nil
+	loss := make([][]float64, len(r.variants)) // (variants, prompts)
+	for v := range loss {
+		loss[v] = make([]float64, len(r.prompts))
 	}
-	return r.losses()
+	err = r.waves(func(w *wave) error { return r.finish(w, gains, heads, loss) })
+	if err != nil || r.opts.NoLoss {
+		return nil, err
+	}
+	return loss, nil
+}
+
+// finish takes a wave through the final norm and the head.
+func (r *run) finish(w *wave, gains [][]float32, heads []head, loss [][]float64) error {
+	err := parallel(len(w.items), runtime.GOMAXPROCS(0), func(_, i int) error {
+		it := w.items[i]
+		x := it.of(w.x, w.d)
+		vec.RMSNorm(x, x, gains[it.variant], w.d, r.variants[it.variant].config.RMSNormEps)
+		return nil
+	})
+	if err != nil {
+		return err
+	}
+	for _, it := range w.items {
+		if _, err := r.emitItem([]States{{Layer: r.layers, Site: Resid}}, w, it, noBlame); err != nil {
+			return err
+		}
+	}
+	if heads == nil {
+		return nil
+	}
+	for i := range w.items {
+		it := &w.items[i]
+		it.tally = newTally(r.prompts[it.prompt].IDs)
+	}
+	if err := r.engine.score(r.ctx, w, heads); err != nil {
+		return err
+	}
+	for _, it := range w.items {
+		mean := it.tally.mean()
+		for v := it.variant; v < len(r.variants) && (v == it.variant || !r.variants[v].changed); v++ {
+			loss[v][it.prompt] = mean
+		}
+	}
+	r.progress.Head = true
+	if r.opts.Progress != nil {
+		r.opts.Progress(r.progress)
+	}
+	return nil
 }
 
 // finalNorms are the gains of the norm after the last block, one for each
-// variant, the base's where it has no other.
-func (r *run) finalNorms() ([]*tensors.Tensor, error) {
+// variant, the base's own slice where it has no other.
+func (r *run) finalNorms() ([][]float32, error) {
 	base := make([]float32, r.model.Config.HiddenSize) // (D)
 	if err := r.model.Weights.ReadFloat32(loader.NormTensor, base); err != nil {
 		return nil, err
@@ -47,12 +86,9 @@ func (r *run) finalNorms() ([]*tensors.Tensor, error) {
 	if firstNotFinite(base, len(base)) >= 0 {
 		return nil, loader.InputErrorf("tensor %s holds NaN or Inf", loader.NormTensor)
 	}
-	shared, err := r.engine.tensorOf(base, len(base))
-	if err != nil {
-		return nil, err
-	}
-	norms := slices.Repeat([]*tensors.Tensor{shared}, len(r.variants))
+	gains := make([][]float32, len(r.variants))
 	for i, v := range r.variants {
+		gains[i] = base
 		if v.adapter == nil || !v.adapter.Replaces(loader.NormTensor) {
 			continue
 		}
@@ -60,41 +96,74 @@ func (r *run) finalNorms() ([]*tensors.Tensor, error) {
 			v.norms.modules++
 			continue
 		}
-		own := slices.Clone(base)
-		if err := v.adapter.ReadFloat32(loader.NormTensor, own); err != nil {
-			return norms, err
+		gains[i] = slices.Clone(base)
+		if err := v.adapter.ReadFloat32(loader.NormTensor, gains[i]); err != nil {
+			return nil, err
 		}
-		v.norms.add(alongLine(base, own, v.adapter.Scale).asModule())
-		if norms[i], err = r.engine.tensorOf(own, len(own)); err != nil {
-			return norms, err
-		}
+		v.norms.add(alongLine(base, gains[i], v.adapter.Scale).asModule())
 	}
-	return norms, nil
+	return gains, nil
 }
 
-// finishPrompt replaces the states of a prompt by those after the final norm.
-func (r *run) finishPrompt(p int, norms []*tensors.Tensor) error {
-	old := r.resid[p]
-	next := make([]*tensors.Tensor, len(old))
-	for i, x := range old {
-		if err := r.ctx.Err(); err != nil {
-			return err
-		}
-		v := r.variants[i]
-		if i > 0 && !v.changed && norms[i] == norms[0] {
-			next[i] = next[0]
-		} else {
-			out, err := r.engine.finalNorm(x, norms[i], v.config.RMSNormEps)
-			if err != nil {
-				return err
-			}
-			next[i] = out
-		}
-		if err := r.emit(States{Layer: r.layers, Site: Resid, Variant: i, Prompt: p}, next[i]); err != nil {
-			return err
-		}
+// heads are the variants' heads, the base's own matrix where one has no other.
+func (r *run) heads() ([]head, error) {
+	name := r.model.Config.HeadTensor()
+	found, err := r.model.Weights.Matrix(name)
+	if err != nil {
+		return nil, err
 	}
-	freeDistinct(old)
-	r.resid[p] = next
-	return nil
+	base := matrix(fileMatrix{found})
+	all := make([]head, len(r.variants))
+	for i, v := range r.variants {
+		all[i] = head{weight: base}
+		t := newTable(v, loader.LMHeadTensor)
+		if t == nil {
+			continue
+		}
+		norms, err := t.survey(r.model)
+		if err != nil {
+			return nil, err
+		}
+		v.norms.add(norms)
+		vocab := v.config.VocabSize
+		all[i] = head{&rowsMatrix{vocab, found.Cols, t.over(base)}, t.bias(0, vocab)}
+	}
+	return all, nil
+}
+
+// tally gathers log Σ exp of one prompt's logits over parts of the vocabulary.
+type tally struct {
+	next     []int32   // (T-1) the token after each
+	max, sum []float64 // (T-1) running maximum, Σ exp(logit - max)
+	target   []float64 // (T-1) the logit of the next token
+}
+
+func newTally(ids []int32) *tally {
+	n := len(ids) - 1
+	t := &tally{next: ids[1:], max: make([]float64, n), sum: make([]float64, n), target: make([]float64, n)}
+	for i := range t.max {
+		t.max[i] = math.Inf(-1)
+	}
+	return t
+}
+
+// add merges a part of the vocabulary into the tally of token i: its largest
+// logit and Σ exp(logit - largest). log Σ exp over both is kept stable by the
+// larger maximum.
+func (t *tally) add(i int, largest, sum float32) {
+	m := max(t.max[i], float64(largest))
+	t.sum[i] = t.sum[i]*math.Exp(t.max[i]-m) + float64(sum)*math.Exp(float64(largest)-m)
+	t.max[i] = m
+}
+
+// mean is the mean over tokens of log Σ exp - target, in nats; NaN for one token.
+func (t *tally) mean() float64 {
+	if len(t.max) == 0 {
+		return math.NaN()
+	}
+	total := 0.0
+	for i := range t.max {
+		total += t.max[i] + math.Log(t.sum[i]) - t.target[i]
+	}
+	return total / float64(len(t.max))
 }

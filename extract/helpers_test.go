@@ -24,11 +24,15 @@ type states struct {
 }
 
 // collect runs prompts and gathers the states of every variant and prompt.
+// LAYERCLUST_BACKEND=xla puts every test that calls it on another backend.
 func collect(t *testing.T, m *loader.Model, adapters []*loader.Adapter, prompts []extract.Prompt, opts extract.Options) ([][]states, *extract.Trace) {
 	t.Helper()
 	got := make([][]states, 1+len(adapters)) // (variants, prompts)
 	for v := range got {
 		got[v] = make([]states, len(prompts))
+	}
+	if opts.Backend == "" {
+		opts.Backend = os.Getenv("LAYERCLUST_BACKEND")
 	}
 	trace, err := extract.Run(context.Background(), m, adapters, prompts, opts, func(s extract.States) error {
 		c := &got[s.Variant][s.Prompt]

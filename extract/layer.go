@@ -10,9 +10,6 @@ import (
 	"github.com/layerclust/layerclust/loader"
 )
 
-// The projections of a block, in the order of the graph's inputs.
-var projections = loader.Projections() // (7)
-
 // form says which inputs a projection has beside its weight.
 type form struct {
 	bias bool // (out)
@@ -28,14 +25,14 @@ type blockShape struct {
 	window int     // tokens that a token attends to, itself included; 0 for all before it
 }
 
-// block builds one block of the Llama family:
+// blockGraph builds one block of the Llama family:
 //
 //	h   = x + attention(rmsnorm(x))
 //	out = h + down(silu(gate(rmsnorm(h))) * up(rmsnorm(h)))
 //
 // Its weights are inputs, never constants, so that one compiled graph serves
 // every layer and every adapter of the same shape.
-type block struct {
+type blockGraph struct {
 	config loader.Config
 	shape  blockShape
 	bf16   bool
@@ -67,7 +64,7 @@ type linear struct {
 // (T, D). The nodes are, in this order: x (T, D), cos and sin (T, headDim/2),
 // the norms of Config.Norms, then for each projection its weight, bias, A, B and
 // gain, as far as it has them.
-func (b block) build(nodes []*Node) (out, attn, mlp *Node) {
+func (b blockGraph) build(nodes []*Node) (out, attn, mlp *Node) {
 	b.in = &inputs{nodes: nodes}
 	x, cos, sin := b.in.take(), b.in.take(), b.in.take()
 	norms := make([]*Node, len(b.config.Norms()))
@@ -86,7 +83,7 @@ func (b block) build(nodes []*Node) (out, attn, mlp *Node) {
 }
 
 // projection takes the inputs of the i-th projection.
-func (b block) projection(i int) linear {
+func (b blockGraph) projection(i int) linear {
 	l := linear{w: b.in.take(), bf16: b.bf16}
 	f := b.shape.forms[i]
 	if f.bias {
@@ -104,7 +101,7 @@ func (b block) projection(i int) linear {
 // attention is causal grouped-query attention of h (T, D) with rotary
 // positions, after its output projection: (T, D). The norms are those of queries
 // and keys, or none.
-func (b block) attention(h, cos, sin *Node, norms []*Node, q, k, v, o linear) *Node {
+func (b blockGraph) attention(h, cos, sin *Node, norms []*Node, q, k, v, o linear) *Node {
 	t, d := h.Shape().Dimensions[0], b.config.HeadDim
 	heads, kv := b.config.NumHeads, b.config.NumKVHeads
 	query := Reshape(q.apply(h), 1, t, heads, d) // (1, T, heads, headDim)

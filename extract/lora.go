@@ -3,7 +3,6 @@ package extract
 import (
 	"math"
 
-	"gonum.org/v1/gonum/blas"
 	"gonum.org/v1/gonum/blas/blas32"
 
 	"github.com/layerclust/layerclust/loader"
@@ -30,28 +29,26 @@ type change struct {
 	norms changeNorms
 }
 
-// changeOf works out the update of weight (out, in) row by row: with
+// changeOf works out the update of a weight of which it needs the squared norms
+// of the rows, squares (out), and for DoRA cross = A Wᵀ (r, out): with
 // p = c (B0 A)_i, |w_i + p|² = |w_i|² + 2 <w_i, p> + |p|², where the last two
-// need only W Aᵀ (out, r) and A Aᵀ (r, r).
-func changeOf(lora *loader.LoRA, s float64, weight []float32) change {
+// follow from A Wᵀ and A Aᵀ (r, r).
+func changeOf(lora *loader.LoRA, s float64, squares []float64, cross []float32) change {
 	r, in, out := lora.Rank, lora.In, lora.Out
-	cross := make([]float32, 0) // W Aᵀ (out, r), needed for DoRA alone
-	if lora.Magnitude != nil {
-		cross = make([]float32, out*r)
-		blas32.Gemm(blas.NoTrans, blas.Trans, 1, matrix(weight, out, in), matrix(lora.A, r, in), 0, matrix(cross, out, r))
-	}
 	gramA := gram(lora.A, r, in) // (r, r)
 	c := change{b: make([]float32, out*r)}
 	if lora.Magnitude != nil {
 		c.gain = make([]float32, out)
 	}
-	for i := range out {
-		w2 := squaredNorm(weight[i*in : (i+1)*in])
+	for i, w2 := range squares {
 		b0 := lora.B[i*r : (i+1)*r]
 		p2 := lora.Scale * lora.Scale * quadratic(gramA, b0) // |p|²
 		g, wp := 1.0, 0.0
 		if lora.Magnitude != nil {
-			wp = lora.Scale * dot(cross[i*r:(i+1)*r], b0) // <w_i, p>
+			for k, b := range b0 {
+				wp += float64(cross[k*out+i]) * float64(b)
+			}
+			wp *= lora.Scale // <w_i, p>
 			g = float64(lora.Magnitude[i]) / math.Sqrt(w2+2*wp+p2)
 			c.gain[i] = float32(1 + s*(g-1))
 		}
@@ -65,7 +62,7 @@ func changeOf(lora *loader.LoRA, s float64, weight []float32) change {
 	return c
 }
 
-func matrix(data []float32, rows, cols int) blas32.General {
+func general(data []float32, rows, cols int) blas32.General {
 	return blas32.General{Rows: rows, Cols: cols, Stride: cols, Data: data}
 }
 

@@ -32,7 +32,15 @@ func TestChangeOf(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			lora := &loader.LoRA{Rank: r, In: in, Out: out, A: draw(r * in), B: draw(out * r), Scale: 1.5, Magnitude: c.magnitude}
-			got := changeOf(lora, c.s, weight)
+			squares, cross := make([]float64, out), make([]float32, r*out)
+			for i := range out {
+				w := weight[i*in : (i+1)*in]
+				squares[i] = dot(w, w)
+				for k := range r {
+					cross[k*out+i] = float32(dot(lora.A[k*in:(k+1)*in], w))
+				}
+			}
+			got := changeOf(lora, c.s, squares, cross)
 			want := adaptedWeight(lora, c.s, weight) // (out, in)
 			var change, total float64
 			for i := range out {

@@ -42,7 +42,7 @@ func newTable(v *variant, name string) *table {
 }
 
 // rows makes the variant's rows [lo, hi) in dst from base, the base's, both
-// (hi-lo, D). base is nil for rows that the base does not have.
+// (hi-lo, D). base ends early where the base does not have so many.
 func (t *table) rows(lo, hi int, base, dst []float32) error {
 	if err := t.adapted(lo, hi, base, dst); err != nil {
 		return err
@@ -79,8 +79,8 @@ func (t *table) adapted(lo, hi int, base, dst []float32) error {
 // addProduct adds c B A to rows [lo, hi).
 func (t *table) addProduct(lo, hi int, dst []float32) {
 	l := t.lora
-	blas32.Gemm(blas.NoTrans, blas.NoTrans, float32(l.Scale), matrix(l.B[lo*l.Rank:hi*l.Rank], hi-lo, l.Rank),
-		matrix(l.A, l.Rank, l.In), 1, matrix(dst, hi-lo, l.In))
+	blas32.Gemm(blas.NoTrans, blas.NoTrans, float32(l.Scale), general(l.B[lo*l.Rank:hi*l.Rank], hi-lo, l.Rank),
+		general(l.A, l.Rank, l.In), 1, general(dst, hi-lo, l.In))
 }
 
 // scaleRow gives a row of W + c B A its magnitude, or each of its columns theirs.
@@ -134,22 +134,45 @@ func (t *table) survey(m *loader.Model) (changeNorms, error) {
 	return n.asModule(), err
 }
 
-// pass reads the table through in chunks of rows of the base and at the
+// over gives the rows of the table made from base's, for a rowsMatrix; a larger
+// vocabulary has rows that the base has not.
+func (t *table) over(base matrix) func(lo, hi int, dst []float32) error {
+	return func(lo, hi int, dst []float32) error {
+		n, _ := base.shape()
+		n = max(0, min(hi, n)-lo)
+		rows := make([]float32, n*t.d)
+		if n > 0 {
+			if err := readFloats(base, lo, lo+n, rows); err != nil {
+				return err
+			}
+		}
+		return t.rows(lo, hi, rows, dst)
+	}
+}
+
+// rowsInPiece is how many rows of d values a pass over a table holds.
+func rowsInPiece(d int) int { return max(1, (8<<20)/4/d) }
+
+// pass reads the table through in pieces of rows of the base and at the
 // variant's scale; while the gains are not known, at scale 1.
 func (t *table) pass(m *loader.Model, use func(base, rows []float32)) error {
 	fill := t.rows
 	if t.lora != nil && t.lora.ColumnWise && t.gains == nil {
 		fill = t.adapted
 	}
+	name := t.name
+	if name == loader.LMHeadTensor {
+		name = m.Config.HeadTensor()
+	}
 	vocab := m.Config.VocabSize
 	if t.adapter.Tuned != nil {
 		vocab = min(vocab, t.adapter.Tuned.Config.VocabSize)
 	}
-	chunk := min(vocab, rowsInChunk(t.d))
-	base, rows := make([]float32, chunk*t.d), make([]float32, chunk*t.d) // (chunk, D)
-	for lo := 0; lo < vocab; lo += chunk {
-		n := min(chunk, vocab-lo) * t.d
-		if err := m.Weights.ReadRows(t.name, lo, lo+n/t.d, base[:n]); err != nil {
+	piece := min(vocab, rowsInPiece(t.d))
+	base, rows := make([]float32, piece*t.d), make([]float32, piece*t.d) // (piece, D)
+	for lo := 0; lo < vocab; lo += piece {
+		n := min(piece, vocab-lo) * t.d
+		if err := m.Weights.ReadRows(name, lo, lo+n/t.d, base[:n]); err != nil {
 			return err
 		}
 		if err := fill(lo, lo+n/t.d, base[:n], rows[:n]); err != nil {

@@ -5,18 +5,19 @@
 // The order is layer-major: the weights of a block are read once and serve
 // every prompt and every variant before the next block is read. A model is
 // never whole in memory, and one more adapter costs its arithmetic, not
-// another read of the base. What an adapter replaces whole is read beside the
-// base's, so that a fine-tuned variant costs the memory of one more block.
+// another read of the base.
 //
-//	for each block                      one read of its weights
-//	    for each prompt
-//	        base, then every adapter    one run of the block's graph
-//	            states -> sink          one at a time
+//	for each block
+//	    for each wave of prompts and variants    a few thousand rows of tokens
+//	        one product for each weight          read from the file as it is computed with
+//	        states -> sink                       one at a time
 //
-// A prompt is run by itself, at its own length: there is no padding, so none
-// can reach a result, and a prompt's states do not depend on its company. An
-// adapter that has not changed anything yet, because its first module lies
-// deeper, shares the base's states instead of computing them again.
+// Prompts are laid side by side, never padded to each other's length, and every
+// sum goes over one token's values or one prompt's tokens in an order that their
+// company does not change: a prompt's states are the same to the bit beside any
+// others, with any number of threads, and in any wave. An adapter that has not
+// changed anything yet, because its first module lies deeper, shares the base's
+// states instead of computing them again.
 //
 // Names follow TransformerLens: resid is the residual stream between blocks,
 // attn and mlp are what the two halves of a block add to it.
@@ -73,6 +74,7 @@ type Options struct {
 	LastLayer   int    // the last hidden_states index wanted; -1 for all, with the next-token loss
 	NoLoss      bool   // leave the head out
 	BF16        bool   // round activations to bf16 before each product
+	Backend     string // one of Engines, or xla:PLUGIN as newBackend has it; "" is EngineAuto
 	Progress    func(Progress)
 }
 

@@ -3,8 +3,7 @@ package extract
 import (
 	"fmt"
 	"math"
-
-	"github.com/gomlx/gomlx/core/tensors"
+	"slices"
 
 	"github.com/layerclust/layerclust/loader"
 )
@@ -16,16 +15,12 @@ type variant struct {
 	config  loader.Config   // what it is run with
 	changed bool            // whether its states may differ from the base's by now
 	norms   changeNorms
-
-	// places hold the tensors that it has instead of the base's, allocated once
-	// like the base's own slots and filled again for every block.
-	places map[string]*tensors.Tensor
 }
 
 func newVariants(m *loader.Model, adapters []*loader.Adapter) []*variant {
 	all := []*variant{{name: "base", config: m.Config}}
 	for _, a := range adapters {
-		all = append(all, &variant{name: a.Name, adapter: a, config: a.ModelConfig(m.Config), places: map[string]*tensors.Tensor{}})
+		all = append(all, &variant{name: a.Name, adapter: a, config: a.ModelConfig(m.Config)})
 	}
 	return all
 }
@@ -65,33 +60,33 @@ func (n changeNorms) applied() Applied {
 // overlay is a variant's weights of one block while they are put together.
 type overlay struct {
 	*variant
-	engine    *engine
-	base      *slots
-	weights   blockWeights
-	differs   bool              // whether it has a tensor that is not the base's
-	temporary []*tensors.Tensor // to be freed after the block
-	norms     changeNorms       // of this block
+	engine  engine
+	base    *baseBlock
+	weights blockWeights
+	differs bool        // whether something is not the base's
+	norms   changeNorms // of this block
 }
 
-// overlay puts what the variant brings over the base's weights of a block.
-func (e *engine) overlay(v *variant, base *slots) (*overlay, error) {
+// newOverlay puts what the variant brings over the base's weights of a block.
+func newOverlay(e engine, v *variant, base *baseBlock) (*overlay, error) {
 	o := &overlay{variant: v, engine: e, base: base, weights: base.weights}
 	if v.adapter == nil {
 		return o, nil
 	}
-	o.weights.norms = nil
-	for i, norm := range v.config.Norms() {
-		t, change, err := o.whole(norm.Module+".weight", base.weights.norms[i])
+	o.weights.norms = slices.Clone(base.weights.norms)
+	for i, n := range v.config.Norms() {
+		to := &o.weights.norms[i]
+		change, err := o.vector(n.Module+".weight", &to.gain, n.Size, nil)
 		if err != nil {
 			return o, err
 		}
-		o.weights.norms = append(o.weights.norms, t)
 		if change != nil {
+			to.own = v.adapter.Scale != 0
 			o.norms.add(change.asModule())
 		}
 	}
 	for i, name := range projections {
-		if err := o.projection(name, &o.weights.projections[i]); err != nil {
+		if err := o.projection(i, name); err != nil {
 			return o, fmt.Errorf("%s: %w", name, err)
 		}
 	}
@@ -99,21 +94,18 @@ func (e *engine) overlay(v *variant, base *slots) (*overlay, error) {
 }
 
 // projection replaces and updates one linear map.
-func (o *overlay) projection(name string, p *projection) error {
+func (o *overlay) projection(i int, name string) error {
+	p := &o.weights.projections[i]
+	lora := o.adapter.Modules[o.base.path(name)]
 	var total changeNorms
 	touched := false
-	base := p.weight
-	lora := o.adapter.Modules[o.path(name)]
 	for _, step := range []func() (*changeNorms, error){
-		func() (c *changeNorms, err error) {
-			p.weight, c, err = o.whole(name+".weight", base)
-			return c, err
+		func() (*changeNorms, error) { return o.whole(i, name+".weight", p) },
+		func() (*changeNorms, error) {
+			out, _ := p.weight.shape()
+			return o.vector(name+".bias", &p.bias, out, lora)
 		},
-		func() (c *changeNorms, err error) {
-			p.bias, c, err = o.biased(name+".bias", p.bias, lora)
-			return c, err
-		},
-		func() (*changeNorms, error) { return o.updated(p, lora) },
+		func() (*changeNorms, error) { return o.updated(i, p, lora) },
 	} {
 		change, err := step()
 		if err != nil {
@@ -125,80 +117,97 @@ func (o *overlay) projection(name string, p *projection) error {
 		}
 	}
 	if touched {
+		p.own = o.adapter.Scale != 0
+		o.differs = o.differs || p.own
 		o.norms.add(total.asModule())
 	}
 	return nil
 }
 
-// path is a module's or a tensor's name in the model.
-func (o *overlay) path(name string) string { return o.base.model.ModulePath(o.base.layer, name) }
-
-// whole is the tensor that the adapter has in the place of base, moved along the
-// line, and how far it is; base itself and nil where it has none.
-func (o *overlay) whole(name string, base *tensors.Tensor) (*tensors.Tensor, *changeNorms, error) {
-	if !o.adapter.Replaces(o.path(name)) {
-		return base, nil, nil
+// vector moves a gain or a bias along the line to the adapter's, to which a LoRA
+// may add one of its own; *x is nil for a bias that the base does not have. The
+// norms are nil where the adapter has none.
+func (o *overlay) vector(name string, x *[]float32, n int, lora *loader.LoRA) (*changeNorms, error) {
+	replaced, added := o.adapter.Replaces(o.base.path(name)), lora != nil && lora.Bias != nil
+	if !replaced && !added {
+		return nil, nil
 	}
-	return o.place(name, base, base.Shape().Dimensions, func(dst []float32) error { return o.adapter.ReadFloat32(o.path(name), dst) })
+	if o.adapter.Scale == 0 { // the base exactly
+		return &changeNorms{}, nil
+	}
+	base := *x
+	if base == nil {
+		base = make([]float32, n)
+	}
+	own := slices.Clone(base)
+	if replaced {
+		if err := o.adapter.ReadFloat32(o.base.path(name), own); err != nil {
+			return nil, err
+		}
+	}
+	if added {
+		for i, b := range lora.Bias {
+			own[i] += float32(lora.Scale * float64(b))
+		}
+	}
+	change := alongLine(base, own, o.adapter.Scale)
+	o.differs = true
+	*x = own
+	return &change, nil
 }
 
-// biased is whole for a bias, which the LoRA may have one of its own to add to;
-// base is nil where the model has none.
-func (o *overlay) biased(name string, base *tensors.Tensor, lora *loader.LoRA) (*tensors.Tensor, *changeNorms, error) {
-	if lora == nil || lora.Bias == nil {
-		if base == nil {
-			return nil, nil, nil
-		}
-		return o.whole(name, base)
+// whole puts the weight that the adapter has in the place of the base's, moved
+// along the line.
+func (o *overlay) whole(i int, name string, p *projection) (*changeNorms, error) {
+	if !o.adapter.Replaces(o.base.path(name)) {
+		return nil, nil
 	}
-	return o.place(name, base, []int{lora.Out}, func(dst []float32) error {
-		if o.adapter.Replaces(o.path(name)) {
-			if err := o.adapter.ReadFloat32(o.path(name), dst); err != nil {
-				return err
-			}
+	if o.adapter.Scale == 0 {
+		return &changeNorms{}, nil
+	}
+	found, err := o.adapter.Matrix(o.base.path(name))
+	if err != nil {
+		return nil, err
+	}
+	base, own := p.weight, matrix(fileMatrix{found})
+	line := &rowsMatrix{found.Rows, found.Cols, func(lo, hi int, dst []float32) error {
+		w := make([]float32, len(dst))
+		if err := readFloats(base, lo, hi, w); err != nil {
+			return err
 		}
-		for i, b := range lora.Bias {
-			dst[i] += float32(lora.Scale * float64(b))
+		if err := readFloats(own, lo, hi, dst); err != nil {
+			return err
+		}
+		alongLine(w, dst, o.adapter.Scale)
+		return nil
+	}}
+	p.weight = line
+	if o.adapter.Scale == 1 {
+		p.weight = own // as its file has it
+	}
+	return o.changed(i, line)
+}
+
+// changed measures how far w is from the base's projection i.
+func (o *overlay) changed(i int, w matrix) (*changeNorms, error) {
+	base := o.base.weights.projections[i].weight
+	rows, in := base.shape()
+	parts := make([]changeNorms, rows) // summed in order, whatever the threads did
+	err := overRows(w, func(lo, hi int, values []float32) error {
+		of := make([]float32, len(values))
+		if err := readFloats(base, lo, hi, of); err != nil {
+			return err
+		}
+		for r := range hi - lo {
+			parts[lo+r] = between(of[r*in:(r+1)*in], values[r*in:(r+1)*in])
 		}
 		return nil
 	})
-}
-
-// place lets read change a copy of base (zeros where it is nil) into the
-// adapter's tensor, and moves it along the line. At scale 0 the base stays.
-func (o *overlay) place(name string, base *tensors.Tensor, dims []int, read func(dst []float32) error) (*tensors.Tensor, *changeNorms, error) {
-	if o.adapter.Scale == 0 {
-		return base, &changeNorms{}, nil
+	var total changeNorms
+	for _, p := range parts {
+		total.add(p)
 	}
-	t, ok := o.places[name]
-	if !ok {
-		var err error
-		if t, err = o.engine.tensor(dims...); err != nil {
-			return nil, nil, err
-		}
-		o.places[name] = t
-	}
-	o.differs = true
-	var change changeNorms
-	err := writing(t, func(dst []float32) error {
-		return withBase(base, len(dst), func(w []float32) error {
-			copy(dst, w)
-			if err := read(dst); err != nil {
-				return err
-			}
-			change = alongLine(w, dst, o.adapter.Scale)
-			return nil
-		})
-	})
-	return t, &change, err
-}
-
-// withBase lends the values of a tensor, n zeros for nil.
-func withBase(t *tensors.Tensor, n int, use func([]float32) error) error {
-	if t == nil {
-		return use(make([]float32, n))
-	}
-	return reading(t, use)
+	return &total, err
 }
 
 // alongLine moves w1 from the adapter's values to w + s (w1 - w), and returns
@@ -216,41 +225,43 @@ func alongLine(w, w1 []float32, s float64) changeNorms {
 	return n
 }
 
-// updated makes the LoRA of a projection ready for the graph.
-func (o *overlay) updated(p *projection, lora *loader.LoRA) (*changeNorms, error) {
+// updated makes the LoRA of projection i ready.
+func (o *overlay) updated(i int, p *projection, lora *loader.LoRA) (*changeNorms, error) {
 	if lora == nil {
 		return nil, nil
 	}
-	var c change
-	if err := reading(p.weight, func(weight []float32) error {
-		var err error
-		if lora, err = lora.OnBase(weight); err != nil {
-			return loader.InputErrorf("%w", err)
+	squares, err := o.base.rowSquares(i)
+	if err != nil {
+		return nil, err
+	}
+	if lora, err = o.started(lora, p.weight); err != nil {
+		return nil, err
+	}
+	var cross []float32
+	if lora.Magnitude != nil {
+		if cross, err = o.engine.product(lora.A, lora.Rank, p.weight); err != nil {
+			return nil, err
 		}
-		c = changeOf(lora, o.adapter.Scale, weight)
-		return nil
-	}); err != nil || o.adapter.Scale == 0 { // the base exactly
-		return &c.norms, err
 	}
-	o.differs = true
-	var err error
-	if p.a, err = o.upload(lora.A, lora.Rank, lora.In); err != nil {
-		return nil, err
+	c := changeOf(lora, o.adapter.Scale, squares, cross)
+	if o.adapter.Scale != 0 { // else the base exactly
+		p.a, p.b, p.rank, p.gain = lora.A, c.b, lora.Rank, c.gain
 	}
-	if p.b, err = o.upload(c.b, lora.Out, lora.Rank); err != nil {
-		return nil, err
-	}
-	if c.gain != nil {
-		p.gain, err = o.upload(c.gain, lora.Out)
-	}
-	return &c.norms, err
+	return &c.norms, nil
 }
 
-// upload makes a tensor that lives as long as the block.
-func (o *overlay) upload(flat []float32, dims ...int) (*tensors.Tensor, error) {
-	t, err := o.engine.tensorOf(flat, dims...)
-	if err == nil {
-		o.temporary = append(o.temporary, t)
+// started takes a LoRA that began as a part of the base on its base.
+func (o *overlay) started(lora *loader.LoRA, w matrix) (*loader.LoRA, error) {
+	if lora.Start == loader.StartZero {
+		return lora, nil
 	}
-	return t, err
+	values := make([]float32, lora.Out*lora.In) // (out, in)
+	if err := readAll(w, values); err != nil {
+		return nil, err
+	}
+	lora, err := lora.OnBase(values)
+	if err != nil {
+		return nil, loader.InputErrorf("%w", err)
+	}
+	return lora, nil
 }

@@ -37,6 +37,7 @@ type inputFlags struct {
 	repeatDepth int
 	loraScale   string
 	threads     int
+	backend     string
 	revision    string
 }
 
@@ -82,6 +83,7 @@ func (f *inputFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.loraScale, "lora-scale", "peft", "`peft`, or paper: without the factor alpha/r")
 	flags.StringVar(&f.revision, "revision", "", "branch, tag or commit of a MODEL from the hub")
 	flags.IntVar(&f.threads, "threads", 0, "processor threads (default all)")
+	flags.StringVar(&f.backend, "backend", extract.EngineAuto, "`auto|native|go|xla`: what computes; auto is native where this machine has a kernel for it")
 	f.measureFlags.register(flags)
 }
 
@@ -101,6 +103,8 @@ func (f *inputFlags) check() error {
 		return usageError{fmt.Errorf("--repeat-depth %d: want 1 to %d", f.repeatDepth, maxRepeat)}
 	case f.threads < 0:
 		return usageError{fmt.Errorf("--threads %d: want 0 or more", f.threads)}
+	case !slices.Contains(extract.Engines, f.backend):
+		return usageError{fmt.Errorf("--backend %s: want %s", f.backend, strings.Join(extract.Engines, ", "))}
 	case len(f.sites) == 0:
 		return usageError{fmt.Errorf("--sites is empty: want resid, attn or mlp")}
 	}

@@ -18,6 +18,7 @@ type job struct {
 	hashes   *hashes
 	progress *progress
 	timings  analyze.Timings
+	provider string
 	files    *stateFiles    // nil where states are not saved
 	spill    *spill         // nil where nothing is measured
 	study    *analyze.Study // of extract: notes massive tokens only
@@ -39,7 +40,16 @@ func (f *inputFlags) begin(ctx context.Context, modelDir string, stdin io.Reader
 		return nil, err
 	}
 	j := &job{in: in, out: out, progress: newProgress(stderr, f.quiet), study: analyze.NewStudy(nil, nil)}
-	j.progress.say("engine: %s", extract.Provider())
+	provider, advice, err := extract.Provider(f.extractOptions(j))
+	if err != nil {
+		j.close()
+		return nil, err
+	}
+	j.provider = provider
+	j.progress.say("engine: %s", provider)
+	if advice != "" {
+		j.progress.say("%s", advice)
+	}
 	if !extract.SIMD() {
 		in.warn("this binary was built without GOEXPERIMENT=simd: the results are the same, 9 to 40 times slower")
 	}

@@ -57,7 +57,7 @@ func (j *job) runInfo(trace *extract.Trace, f *inputFlags) (analyze.RunInfo, err
 		Schema: report.Schema, Tool: "layerclust " + version, Argv: os.Args,
 		Model: analyze.ModelInfo{Path: j.in.source, Type: c.ModelType, Layers: trace.Layers,
 			Hidden: c.HiddenSize, Heads: c.NumHeads, SHA256: j.hashes.model, Config: c.Raw},
-		Adapters: []analyze.AdapterInfo{}, Prompts: j.in.infos, Sites: j.in.sites, Precision: f.precision, Provider: extract.Provider(),
+		Adapters: []analyze.AdapterInfo{}, Prompts: j.in.infos, Sites: j.in.sites, Precision: f.precision, Provider: j.provider,
 		LoRAScale: f.loraScale, RepeatDepth: f.repeatDepth, Timings: j.timings, Warnings: nonNil(j.in.warnings),
 		Fingerprint: j.out.fingerprint,
 	}

@@ -65,7 +65,7 @@ func (f *inputFlags) run(ctx context.Context, modelDir string, stdin io.Reader, 
 // and the mask is one for all choices of layers; without the mask it stops at
 // the last chosen one.
 func (f *inputFlags) extractOptions(j *job) extract.Options {
-	o := extract.Options{RepeatDepth: f.repeatDepth, LastLayer: -1, BF16: f.precision == "bf16", Progress: j.progress.forward}
+	o := extract.Options{RepeatDepth: f.repeatDepth, LastLayer: -1, BF16: f.precision == "bf16", Backend: f.backend, Progress: j.progress.forward}
 	for _, site := range j.in.sites {
 		o.Sites = append(o.Sites, extract.Site(site))
 	}

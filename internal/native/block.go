@@ -1,0 +1,169 @@
+package native
+
+// #include "amx.h"
+// #include "onednn.h"
+import "C"
+
+import (
+	"fmt"
+	"unsafe"
+)
+
+// DType is the type of a weight's elements, in the order of amx.h.
+type DType int
+
+// The types that a weight may have.
+const (
+	BF16 DType = iota
+	F16
+	F32
+)
+
+// Size is the number of bytes of an element.
+func (t DType) Size() int {
+	if t == F32 {
+		return 4
+	}
+	return 2
+}
+
+// Block holds some rows of a weight while they are multiplied. It belongs to one
+// goroutine.
+type Block struct {
+	kernel  *Kernel
+	dtype   DType
+	n, cols int       // rows of the weight held, and their length
+	tiles   []uint16  // [chunk][row tile][col tile][part][512], as amx.h has it
+	plain   []float32 // (n, cols)
+	scratch []float32 // tiles of sums
+	rows    []int32   // first row of each row tile of a product
+}
+
+// NewBlock makes an empty block, which grows as it is used.
+func (k *Kernel) NewBlock() *Block { return &Block{kernel: k} }
+
+// BlockRows is how many rows of a weight (out, in) are best held at a time:
+// enough that going over the activations again for each block costs little, and
+// few enough for every core to have its share. It depends on the shape alone,
+// since a product's order of sums may depend on it.
+func BlockRows(out, in int) int { return min(256, max(32, out/8)) &^ 31 }
+
+// PieceRows is how many rows of a weight a Block takes at a time.
+const PieceRows = 32
+
+// Begin makes the block hold n rows of a weight (out, cols) of type t.
+func (b *Block) Begin(t DType, n, cols int) {
+	if n == 0 || cols == 0 {
+		panic("native: a block of nothing")
+	}
+	b.dtype, b.n, b.cols = t, n, cols
+	if !b.kernel.amx() {
+		b.plain = grown(b.plain, n*cols)
+		return
+	}
+	if size := b.rowTiles() * colTiles(cols) * b.parts() * tileSize; cap(b.tiles) < size {
+		b.tiles = aligned(size)
+	} else {
+		b.tiles = b.tiles[:size]
+	}
+}
+
+// Put packs rows from row on, a multiple of PieceRows, as the file has them: as
+// many as that, or what is left.
+func (b *Block) Put(row int, raw []byte) {
+	n := min(PieceRows, b.n-row)
+	if row%PieceRows != 0 || n <= 0 || len(raw) != n*b.cols*b.dtype.Size() {
+		panic(fmt.Sprintf("native: %d bytes for row %d of %d x %d elements", len(raw), row, b.n, b.cols))
+	}
+	if !b.kernel.amx() {
+		widen(b.plain[row*b.cols:][:n*b.cols], raw, b.dtype)
+		return
+	}
+	C.lc_amx_pack_weight(unsafe.Pointer(&raw[0]), C.int(b.dtype), C.long(row), C.long(n), C.long(b.cols), C.long(b.rowTiles()), (*C.uint16_t)(&b.tiles[0]))
+}
+
+// parts is the number of bfloat16 parts of an element.
+func (b *Block) parts() int { return 1 + int(b.dtype) }
+
+// rowTiles is the number of row tiles held, which come in pairs.
+func (b *Block) rowTiles() int { return (b.n + 31) / 32 * 2 }
+
+// Stride is the distance of the rows of a product with n rows of a weight.
+func Stride(n int) int { return (n + 31) / 32 * 32 }
+
+// Span are the rows [From, To) of one text, both multiples of RowTile.
+type Span struct{ From, To int }
+
+// Multiply sets rows of dst (rows, Stride(n)) to the product of the same rows of
+// x with the rows of the weight, transposed, or adds it where add is set. Of a
+// row of dst, what lies behind the n-th value is not defined.
+func (b *Block) Multiply(dst []float32, x *Rows, spans []Span, add bool) error {
+	if x.cols != b.cols {
+		panic(fmt.Sprintf("native: rows of %d, a weight of %d", x.cols, b.cols))
+	}
+	for _, s := range spans {
+		if s.From%RowTile != 0 || s.To%RowTile != 0 || s.From < 0 || s.To < s.From || s.To > x.rows || s.To*Stride(b.n) > len(dst) {
+			panic(fmt.Sprintf("native: rows %d to %d do not fit", s.From, s.To))
+		}
+	}
+	if b.kernel.amx() {
+		b.multiplyTiles(dst, x, spans, add)
+		return nil
+	}
+	for _, s := range spans {
+		if err := b.multiplyPlain(dst, x, s, add); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+func (b *Block) multiplyTiles(dst []float32, x *Rows, spans []Span, add bool) {
+	b.rows = b.rows[:0]
+	for _, s := range spans {
+		for r := s.From; r < s.To; r += RowTile {
+			b.rows = append(b.rows, int32(r))
+		}
+	}
+	if len(b.rows) == 0 {
+		return
+	}
+	b.scratch = grown(b.scratch, len(b.rows)*b.rowTiles()*256)
+	C.lc_amx_multiply((*C.uint16_t)(&b.tiles[0]), C.long(b.rowTiles()), C.int(b.parts()),
+		(*C.uint16_t)(&x.tiles[0]), C.long(x.rows/RowTile), C.int(x.parts), C.long(b.cols), (*C.int32_t)(&b.rows[0]), C.long(len(b.rows)),
+		(*C.float)(&b.scratch[0]), (*C.float)(&dst[0]), C.long(Stride(b.n)), flag(add))
+}
+
+// multiplyPlain multiplies the rows of one text in pieces of fixed sizes, the
+// largest first: how oneDNN orders its sums may depend on a piece's size, which
+// here depends on the text's length alone.
+func (b *Block) multiplyPlain(dst []float32, x *Rows, s Span, add bool) error {
+	for s.From < s.To {
+		n := 512
+		for n > s.To-s.From {
+			n /= 2
+		}
+		stride := Stride(b.n)
+		if status := C.lc_onednn_multiply((*C.float)(&b.plain[0]), C.long(b.n), C.long(b.cols),
+			(*C.float)(&x.plain[s.From*x.cols]), C.long(n), (*C.float)(&dst[s.From*stride]), C.long(stride), flag(add)); status != 0 {
+			return fmt.Errorf("oneDNN: dnnl_sgemm of %d x %d x %d: status %d", n, b.n, b.cols, status)
+		}
+		s.From += n
+	}
+	return nil
+}
+
+func flag(b bool) C.int {
+	if b {
+		return 1
+	}
+	return 0
+}
+
+// grown gives a slice of n, the same memory where that is enough.
+func grown(s []float32, n int) []float32 {
+	if cap(s) < n {
+		return make([]float32, n)
+	}
+	return s[:n]
+}

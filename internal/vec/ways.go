@@ -1,0 +1,44 @@
+package vec
+
+import (
+	"os"
+	"strings"
+)
+
+// way is one way to run the inner loops. Lengths have been checked.
+type way struct {
+	name       string
+	addRows    func(dst, row []float32) // dst (rows, len(row))
+	mulRows    func(dst, row []float32) // dst (rows, len(row))
+	scaleMul   func(dst, x, gain []float32, scale float32)
+	sumSquares func(x []float32) float64
+	rotate     func(a, b, cos, sin []float32)
+	siluMul    func(gate, up []float32)
+	roundBF16  func(x []float32)
+	finite     func(x []float32) bool
+	widenBF16  func(dst []float32, src []byte)
+	widenFP16  func(dst []float32, src []byte)
+	product    func(c []float32, a matrix, b []float32)
+	softmax    func(s, most, sum, shrink []float32)
+	sumExp     func(x []float32, most float32) float32
+}
+
+// chosen is what the exported functions run; tests set it.
+var chosen = best(limit(os.Getenv))
+
+// limit returns the greatest vector length in bits that the environment allows.
+// oneDNN reads the same variables, so one setting makes the whole program run as
+// on a lesser processor.
+func limit(getenv func(string) string) int {
+	isa := getenv("ONEDNN_MAX_CPU_ISA")
+	if isa == "" {
+		isa = getenv("DNNL_MAX_CPU_ISA")
+	}
+	switch isa = strings.ToUpper(isa); {
+	case isa == "SSE41" || isa == "AVX":
+		return 128
+	case strings.HasPrefix(isa, "AVX2"):
+		return 256
+	}
+	return 512
+}

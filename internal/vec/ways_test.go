@@ -1,0 +1,75 @@
+package vec
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+)
+
+// eachWay runs test once for each way that this build and processor have.
+func eachWay(t *testing.T, test func(t *testing.T)) {
+	t.Helper()
+	was := chosen
+	defer func() { chosen = was }()
+	for _, w := range ways() {
+		chosen = w
+		t.Run(w.name, test)
+	}
+}
+
+func ways() []*way {
+	all := []*way{&plain}
+	for _, bits := range []int{256, 512} {
+		if w := best(bits); w != all[len(all)-1] {
+			all = append(all, w)
+		}
+	}
+	return all
+}
+
+// normal returns n normal values of the seed, times scale.
+func normal(seed uint64, n int, scale float64) []float32 {
+	r := rand.New(rand.NewPCG(seed, 1))
+	x := make([]float32, n)
+	for i := range x {
+		x[i] = float32(r.NormFloat64() * scale)
+	}
+	return x
+}
+
+// sameBits fails unless the two hold the same bits; NaN of any kind are equal.
+func sameBits(t *testing.T, what string, got, want []float32) {
+	t.Helper()
+	for i := range want {
+		if math.Float32bits(got[i]) != math.Float32bits(want[i]) && (got[i] == got[i] || want[i] == want[i]) {
+			t.Fatalf("%s: value %d is %v, want %v", what, i, got[i], want[i])
+		}
+	}
+}
+
+func TestLimit(t *testing.T) {
+	for _, c := range []struct {
+		name, value string
+		want        int
+	}{
+		{"DNNL_MAX_CPU_ISA", "", 512},
+		{"DNNL_MAX_CPU_ISA", "SSE41", 128},
+		{"DNNL_MAX_CPU_ISA", "AVX", 128},
+		{"DNNL_MAX_CPU_ISA", "AVX2", 256},
+		{"DNNL_MAX_CPU_ISA", "avx2_vnni", 256},
+		{"ONEDNN_MAX_CPU_ISA", "AVX2_VNNI_2", 256},
+		{"DNNL_MAX_CPU_ISA", "AVX512_CORE", 512},
+		{"DNNL_MAX_CPU_ISA", "AVX512_CORE_AMX", 512},
+		{"DNNL_MAX_CPU_ISA", "DEFAULT", 512},
+	} {
+		got := limit(func(name string) string {
+			if name == c.name {
+				return c.value
+			}
+			return ""
+		})
+		if got != c.want {
+			t.Errorf("%s=%s allows %d bits, want %d", c.name, c.value, got, c.want)
+		}
+	}
+}

@@ -1,0 +1,61 @@
+package loader
+
+import "fmt"
+
+// Matrix is a weight (Rows, Cols) that is read some rows at a time, as its file
+// has it: for whoever can compute with 16 bits there is no sense in widening them.
+type Matrix struct {
+	Name       string
+	DType      DType // F32, F16 or BF16
+	Rows, Cols int
+	file       *File
+	begin      int64
+}
+
+// Matrix returns a weight of the model.
+func (w *Weights) Matrix(name string) (*Matrix, error) {
+	f, err := w.file(name)
+	if err != nil {
+		return nil, err
+	}
+	return f.matrix(name)
+}
+
+// Matrix returns a weight that the adapter replaces, as Replaces says.
+func (a *Adapter) Matrix(name string) (*Matrix, error) {
+	s := a.replaced[name]
+	return s.file.matrix(s.name)
+}
+
+func (f *File) matrix(name string) (*Matrix, error) {
+	t, ok := f.tensors[name]
+	switch {
+	case !ok:
+		return nil, inputErrorf("%s: there is no tensor %s", f.path, shown(name))
+	case len(t.Shape) != 2:
+		return nil, inputErrorf("%s: tensor %s has shape %v, not that of a matrix", f.path, shown(name), t.Shape)
+	case !t.DType.float():
+		return nil, inputErrorf("%s: tensor %s is %s; F32, F16 and BF16 can be used", f.path, shown(name), t.DType)
+	}
+	return &Matrix{Name: name, DType: t.DType, Rows: t.Shape[0], Cols: t.Shape[1], file: f, begin: t.Begin}, nil
+}
+
+// RowBytes is the length of a row in its file.
+func (m *Matrix) RowBytes() int { return m.Cols * m.DType.size() }
+
+// ReadBytes reads rows [lo, hi) into raw, little-endian, whose length must be
+// theirs. It may be called concurrently.
+func (m *Matrix) ReadBytes(lo, hi int, raw []byte) error {
+	if lo < 0 || hi < lo || hi > m.Rows || len(raw) != (hi-lo)*m.RowBytes() {
+		panic(fmt.Sprintf("loader: rows [%d, %d) of %d into %d bytes", lo, hi, m.Rows, len(raw)))
+	}
+	if err := m.file.unchanged(); err != nil {
+		return err
+	}
+	_, err := m.file.f.ReadAt(raw, m.begin+int64(lo)*int64(m.RowBytes()))
+	return m.file.readFault(err)
+}
+
+// Prefetch asks the system to have the matrix in memory soon, where it can be
+// asked: reading it from disk then goes on beside whatever is computed first.
+func (m *Matrix) Prefetch() { willNeed(m.file.f, m.begin, int64(m.Rows)*int64(m.RowBytes())) }
