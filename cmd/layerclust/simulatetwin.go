@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"path/filepath"
 	"slices"
 	"strings"
 
@@ -212,7 +213,7 @@ func (t *twinRun) result() (*simulated, error) {
 			}
 		}
 	}
-	out := &simulated{page: report.Simulation{Title: "The mean-field twin of " + t.in.source,
+	out := &simulated{page: report.Simulation{Title: "The mean-field twin of " + filepath.Base(t.in.source),
 		Lead:     fmt.Sprintf("%d prompts, %d blocks, %s", len(t.in.prompts), t.layers, t.attention()),
 		Findings: t.findings(), Charts: t.charts(), Notices: t.in.warnings,
 		Facts: [][2]string{{"model", t.in.source}, {"attention", t.attention()},

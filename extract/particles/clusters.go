@@ -156,5 +156,5 @@ func simpleLeading(v []float64, d int) bool {
 		return false
 	}
 	slices.SortFunc(values, func(a, b complex128) int { return cmp.Compare(real(b), real(a)) })
-	return d == 1 || real(values[0])-real(values[1]) > 1e-9*(1+math.Abs(real(values[0])))
+	return d > 1 && real(values[0])-real(values[1]) > 1e-9*(1+math.Abs(real(values[0])))
 }

@@ -10,7 +10,7 @@ var ProjectionTolerances = []float64{0.01, 0.1}
 type Counts struct {
 	Clusters    []int // per CountTolerances
 	Projections []int // per ProjectionTolerances; nil where V has no leading direction
-	Simple      bool  // whether V has one leading direction, rather than a plane of them
+	Simple      bool  // whether V has one leading direction among several
 	Corners     int   // of the convex hull in two and three dimensions, of the different tokens
 	Largest     float64
 }

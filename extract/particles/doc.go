@@ -14,7 +14,7 @@
 //	discrete_sphere the same, then x_i <- x_i/|x_i|
 //
 // and discrete_prenorm, the residual stream of a network without its MLPs, in
-// which P and V read sqrt(d) x/|x| while x itself stays as long as it is.
+// which P and V read x/sqrt(|x|^2/d + eps) while x itself stays as long as it is.
 // Several heads add up. Q, K and V may change with time: a System holds layers,
 // each of which begins at its own time.
 //

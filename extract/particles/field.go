@@ -73,7 +73,7 @@ func (f *field) eval(dst, x []float64, t float64) {
 	f.evals++
 	s := f.s
 	if f.input != nil {
-		normalised(f.input, x, s.D, math.Sqrt(float64(s.D)))
+		f.prenorm(x)
 		x = f.input
 	}
 	clear(dst)
@@ -92,6 +92,18 @@ func (f *field) eval(dst, x []float64, t float64) {
 			for k, v := range xi {
 				u[k] -= radial * v
 			}
+		}
+	}
+}
+
+// prenorm is what the blocks of a network read, in place of the tokens.
+func (f *field) prenorm(x []float64) {
+	d := f.s.D
+	for i := 0; i < len(x); i += d {
+		row := x[i : i+d]
+		scale := 1 / math.Sqrt(dot(row, row)/float64(d)+f.s.NormEps)
+		for k, v := range row {
+			f.input[i+k] = v * scale
 		}
 	}
 }

@@ -23,6 +23,7 @@ type File struct {
 	Dt         *float64      `json:"dt"`
 	L          *int          `json:"L"` // steps of a discrete dynamics
 	H          *float64      `json:"h"` // their size, default 1
+	NormEps    float64       `json:"norm_eps"` // of discrete_prenorm
 	Integrator Integrator    `json:"integrator"`
 	RTol       float64       `json:"rtol"`
 	ATol       float64       `json:"atol"`
@@ -102,7 +103,7 @@ func (f *File) setup() (*Setup, error) {
 	if err != nil {
 		return nil, err
 	}
-	s := &System{Dynamics: f.Dynamics, N: f.N, D: f.D, Beta: 1, Causal: f.Causal, StepSize: 1}
+	s := &System{Dynamics: f.Dynamics, N: f.N, D: f.D, Beta: 1, Causal: f.Causal, StepSize: 1, NormEps: f.NormEps}
 	if f.Beta != nil {
 		s.Beta = *f.Beta
 	}

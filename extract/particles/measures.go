@@ -11,13 +11,13 @@ func MeanCosine(x []float64, d int) (including, excluding float64) {
 	alive := 0
 	for i := range n {
 		row := x[i*d : (i+1)*d]
-		length := norm(row)
-		if length == 0 {
+		size := length(row)
+		if size == 0 {
 			continue
 		}
 		alive++
 		for k, v := range row {
-			sum[k] += v / length
+			sum[k] += v / size
 		}
 	}
 	total := dot(sum, sum)
@@ -26,6 +26,24 @@ func MeanCosine(x []float64, d int) (including, excluding float64) {
 		return including, math.NaN()
 	}
 	return including, (total - float64(alive)) / float64(n*(n-1))
+}
+
+// length is norm for a row of any size: squares of large numbers overflow.
+func length(x []float64) float64 {
+	if n := norm(x); n > 1e-150 && n < 1e150 {
+		return n
+	}
+	var largest, sum float64
+	for _, v := range x {
+		largest = math.Max(largest, math.Abs(v))
+	}
+	if largest == 0 {
+		return 0
+	}
+	for _, v := range x {
+		sum += (v / largest) * (v / largest)
+	}
+	return largest * math.Sqrt(sum)
 }
 
 // Energy is E_beta = sum_ij exp(beta <x_i, x_j>)/(2 beta n^2), which never

@@ -41,6 +41,7 @@ type System struct {
 	Causal   bool
 	Layers   []Layer // in the order of their starts; the first starts at 0
 	StepSize float64 // h of the discrete dynamics
+	NormEps  float64 // of discrete_prenorm, N(x) = x/sqrt(|x|^2/d + eps)
 
 	// Literal evaluates the rescaled attention as the paper's script does,
 	// 1/sum_k exp(<A y_i, A (y_k - y_j)>) with y = e^{tV} z, so that it
@@ -96,6 +97,8 @@ func (s *System) check() error {
 		return fmt.Errorf("beta: %g is not finite", s.Beta)
 	case !finite(s.StepSize):
 		return fmt.Errorf("h: %g is not finite", s.StepSize)
+	case !(s.NormEps >= 0) || !finite(s.NormEps):
+		return fmt.Errorf("norm_eps: %g is not 0 or more", s.NormEps)
 	case len(s.Layers) == 0 || s.Layers[0].Start != 0:
 		return fmt.Errorf("layers: the first must start at 0")
 	}
@@ -164,7 +167,7 @@ func (s *System) checkTokens(x0 []float64) error {
 	if k := slices.IndexFunc(x0, notFinite); k >= 0 {
 		return fmt.Errorf("x0[%d][%d] is %g", k/s.D, k%s.D, x0[k])
 	}
-	if !s.Dynamics.OnSphere() && s.Dynamics != DiscretePrenorm {
+	if !s.Dynamics.OnSphere() && (s.Dynamics != DiscretePrenorm || s.NormEps > 0) {
 		return nil
 	}
 	for i := range s.N {

@@ -21,7 +21,7 @@ type View struct {
 // Sizes of a view.
 const (
 	mostFrames = 161
-	mostShown  = 300
+	mostShown  = 200
 )
 
 // NewViews makes views of trajectories of one system and its adapted form: in
