@@ -19,6 +19,7 @@ type field struct {
 	w       []float64   // (n, v), values
 	mean    []float64   // (n, v), their averages
 	rows    [][]float64 // scores, one buffer a worker
+	packed  wideBuffers // of many tokens
 	diffs   []float64   // (n, n, k), of literal attention
 	evals   int
 	threads int
@@ -50,7 +51,7 @@ func newField(s *System, threads int) (*field, error) {
 	}
 	f.rows = make([][]float64, f.threads)
 	for i := range f.rows {
-		f.rows[i] = make([]float64, rowBlock*s.N)
+		f.rows[i] = make([]float64, rowBlock*f.stride())
 	}
 	return f, nil
 }
@@ -136,6 +137,9 @@ func (f *field) addHead(dst, x []float64, t float64, h *Head) {
 	if s.Literal {
 		f.literalDifferences(x, km, kd)
 		f.parallel(func(lo, hi int, scores []float64) { f.literalRows(out, q, w, lo, hi, kd, vd, scores[:s.N]) })
+	} else if f.wide() {
+		f.pack(k, w, kd, vd)
+		f.parallel(func(lo, hi int, scores []float64) { f.attendWide(out, q, lo, hi, kd, vd, how, scores) })
 	} else {
 		f.parallel(func(lo, hi int, scores []float64) { f.attendRows(out, q, k, w, lo, hi, kd, vd, how, scores) })
 	}
@@ -181,10 +185,6 @@ func (f *field) parallel(do func(lo, hi int, scores []float64)) {
 // lo to hi. scores is a buffer of (rowBlock, n).
 func (f *field) attendRows(out, q, k, w []float64, lo, hi, kd, vd int, how weighing, scores []float64) {
 	n := f.s.N
-	if f.wide(kd, vd) {
-		f.attendWide(out, q, k, w, lo, hi, kd, vd, how, scores)
-		return
-	}
 	for i := lo; i < hi; i++ {
 		seen := n
 		if f.s.Causal {

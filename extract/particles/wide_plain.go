@@ -1,7 +1,10 @@
+//go:build !(goexperiment.simd && amd64)
+
 package particles
 
-// wide says whether the blocked kernels are worth while.
-func (f *field) wide(kd, vd int) bool { return false }
+// useSIMD is false: the kernels would only be slower than plain loops.
+const useSIMD = false
 
-func (f *field) attendWide(out, q, k, w []float64, lo, hi, kd, vd int, how weighing, scores []float64) {
-}
+func tile(c *[tileRows * panel]float64, a0, a1, a2, a3, b []float64) { tilePlain(c, a0, a1, a2, a3, b) }
+
+func (w weighing) weighWide(s []float64) float64 { return w.weigh(s) }
