@@ -21,8 +21,8 @@ type File struct {
 	X0Range    [2]float64    `json:"x0_range"` // of the uniform draw, default -1, 1
 	T          *float64      `json:"T"`
 	Dt         *float64      `json:"dt"`
-	L          *int          `json:"L"` // steps of a discrete dynamics
-	H          *float64      `json:"h"` // their size, default 1
+	L          *int          `json:"L"`        // steps of a discrete dynamics
+	H          *float64      `json:"h"`        // their size, default 1
 	NormEps    float64       `json:"norm_eps"` // of discrete_prenorm
 	Integrator Integrator    `json:"integrator"`
 	RTol       float64       `json:"rtol"`

@@ -106,7 +106,6 @@ func (f *field) averageTiles(out []float64, lo, hi, vd, seen int, scores []float
 					row := min(i+r, hi-1) - lo
 					a[r] = scores[row*stride+from : row*stride+to]
 				}
-				clear(c[:])
 				tile(&c, a[0], a[1], a[2], a[3], values)
 				for r := range min(tileRows, hi-i) {
 					dst := out[(i+r)*vd+first : (i+r)*vd+min(first+panel, vd)]
@@ -120,19 +119,6 @@ func (f *field) averageTiles(out []float64, lo, hi, vd, seen int, scores []float
 	for i := lo; i < hi; i++ {
 		for k := range vd {
 			out[i*vd+k] /= totals[i-lo]
-		}
-	}
-}
-
-// tilePlain adds to c (4, 8) the products of four rows a (k) with b (k, 8).
-func tilePlain(c *[tileRows * panel]float64, a0, a1, a2, a3, b []float64) {
-	for k := range a0 {
-		row := b[k*panel : k*panel+panel]
-		for j, v := range row {
-			c[j] += a0[k] * v
-			c[panel+j] += a1[k] * v
-			c[2*panel+j] += a2[k] * v
-			c[3*panel+j] += a3[k] * v
 		}
 	}
 }

@@ -11,8 +11,8 @@ import (
 // useSIMD says whether this processor has what the kernels below need.
 var useSIMD = archsimd.X86.AVX2() && archsimd.X86.FMA()
 
-// tile is tilePlain with fused multiply and add on four lanes; eight sums fill
-// half of the registers.
+// tile writes to c (4, 8) the products of four rows a (k) with b (k, 8), by fused
+// multiply and add on four lanes; eight sums fill half of the registers.
 func tile(c *[tileRows * panel]float64, a0, a1, a2, a3, b []float64) {
 	n := len(a0)
 	a1, a2, a3, b = a1[:n], a2[:n], a3[:n], b[:n*panel]
