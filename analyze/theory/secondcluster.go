@@ -22,14 +22,18 @@ type Switch struct {
 // e^{2t} makes the softmax an argmax: cluster k stays until r has fallen to
 // p_k (p_l - p_k)/(q_k.(q_k - q_l)) for some l, p being the first coordinate
 // and q the rest, where numerator and denominator are positive.
-func Switching(clusters []float64, d int) Switch {
+func Switching(clusters []float64, d int) Switch { return SwitchingBeyond(clusters, d, 0) }
+
+// SwitchingBeyond is Switching for changes that move a cluster farther than
+// delta: a threshold of delta does not see the others.
+func SwitchingBeyond(clusters []float64, d int, delta float64) Switch {
 	s := Switch{From: -1, To: -1, Scaled: math.Inf(1)}
 	m := len(clusters) / d
 	for k := range m {
 		for l := range m {
 			ck, cl := clusters[k*d:(k+1)*d], clusters[l*d:(l+1)*d]
-			if r := ratio(ck, cl); r > s.RStar {
-				s = Switch{RStar: r, From: k, To: l, Scaled: -math.Log(r) / 2, Distance: gapBetween(ck, cl)}
+			if r, far := ratio(ck, cl), gapBetween(ck, cl); r > s.RStar && far > delta {
+				s = Switch{RStar: r, From: k, To: l, Scaled: -math.Log(r) / 2, Distance: far}
 			}
 		}
 	}

@@ -152,7 +152,7 @@ func (in *boundInput) settledBound(ctx context.Context, q theory.SecondClusterIn
 	if err != nil || in.M != nil {
 		return bounds, err
 	}
-	p := b.Predict(settled, found, q.Delta)
+	p := b.Predict(settled, found, 0)
 	bounds[0].Values = append(bounds[0].Values,
 		theory.Value{Name: "plateau", Value: theory.Number(p.Plateau + p.Escape), Note: "switch + escape, from the leaders of the perturbed run"},
 		theory.Value{Name: "measured", Value: theory.Number(t.Bifurcation), Note: fmt.Sprintf("Euler, dt = 0.1, to T = %.4g; - is none seen", b.End)})

@@ -80,7 +80,7 @@ func (f *simulateFlags) bifurcationResult(ctx context.Context, b *particles.Bifu
 	c := newCurves(len(eps))
 	var rows [][]string
 	for i, r := range found {
-		p := b.Predict(settled, r, bifurcationDelta)
+		p := b.Predict(settled, r, 0)
 		t := r.Times[0]
 		c.take(i, r, p)
 		rows = append(rows, []string{exact(r.Eps), f.time(t[0].Cluster), f.time(t[0].Bifurcation), onGrid(t[1].Bifurcation), onGrid(t[2].Bifurcation),

@@ -112,7 +112,7 @@ func (g *group) row() []string {
 // studyFindings says what the whole study shows.
 func studyFindings(all []particles.StudyRow) []string {
 	var apriori, plateau, last []float64
-	var wrong, missed, exceeded, off int
+	var wrong, missed, exceeded, off, early int
 	for _, r := range all {
 		switch {
 		case r.Predicted() && r.Switched():
@@ -120,6 +120,7 @@ func studyFindings(all []particles.StudyRow) []string {
 			plateau = append(plateau, r.Bifurcation/(r.Plateau+r.Escape))
 			last = append(last, r.LastChange/r.Last)
 			exceeded += truth(r.LastChange > r.Last)
+			early += truth(math.IsNaN(r.Plateau))
 			off += truth(math.Abs(r.Bifurcation-r.Plateau-r.Escape) > 0.3)
 		case r.Predicted():
 			missed++
@@ -130,8 +131,8 @@ func studyFindings(all []particles.StudyRow) []string {
 	a, p, l := particles.Quantiles(apriori), particles.Quantiles(plateau), particles.Quantiles(last)
 	both := len(apriori)
 	return []string{
-		fmt.Sprintf("The a-priori prediction, from where V = I leads: measured over predicted has median %s, 90 %% of it between %s and %s.", brief(a[2]), brief(a[0]), brief(a[4])),
-		fmt.Sprintf("The plateau prediction, from the run itself: median %s, 90 %% between %s and %s; more than 0.3 time units off in %d of %d switches.", brief(p[2]), brief(p[0]), brief(p[4]), off, both),
+		fmt.Sprintf("The a-priori prediction, from where V = I leads: measured over predicted has median %.4f, 90 %% of it between %.3f and %.3f.", a[2], a[0], a[4]),
+		fmt.Sprintf("The plateau prediction, from the run itself: median %.4f, 90 %% between %.4f and %.4f; more than 0.3 time units off in %d of %d switches. Another %d came before the run had reached a plateau.", p[2], p[0], p[4], off, both-early, early),
 		fmt.Sprintf("The upper form for the last change: median %s of it is used, 90 %% between %s and %s; %d of %d runs pass it, which its O(t_c) allows.", brief(l[2]), brief(l[0]), brief(l[4]), exceeded, both),
 		fmt.Sprintf("%d predicted switches were not measured, and %d measured ones were not predicted a priori, among %d measurements.", missed, wrong, len(all)),
 	}
@@ -148,7 +149,7 @@ func truth(yes bool) int {
 func studyCharts(s particles.Study, all []particles.StudyRow, groups []*group) []report.Chart {
 	delta := s.Deltas[len(s.Deltas)/2]
 	scatter := report.Chart{File: "predicted.svg", Title: "Measured against predicted bifurcation time", XLabel: "predicted (plateau and escape)", YLabel: "measured",
-		LogX: true, LogY: true, Diagonal: true, Caption: fmt.Sprintf("Every switch of the study at delta = %g; the line is equality. Marks below it: runs that switch before their plateau has settled.", delta)}
+		LogX: true, LogY: true, Diagonal: true, Caption: fmt.Sprintf("Every switch of the study at delta = %g; the line is equality. Marks off it: runs whose plateau had not settled when it was looked at.", delta)}
 	for i, size := range s.Sizes {
 		line := report.XYSeries{Name: sizeName(size), Color: 1 + i, NoLine: true, Mark: report.Dot}
 		for _, r := range all {

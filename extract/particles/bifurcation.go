@@ -215,17 +215,21 @@ type Prediction struct {
 	Last    float64 // upper form for the last change, from V = I
 }
 
-// Predict sets theory beside a run. Infinite is no switch; the plateau's is NaN
-// where the run had none.
-func (b *Bifurcation) Predict(settled *Settled, found *Found, delta float64) Prediction {
-	p := Prediction{APriori: settled.Time(found.Eps), Plateau: math.NaN(), Escape: settled.Escape(found.Eps, delta),
+// Predict sets theory beside a run, for threshold k of Deltas. Only switches that
+// the threshold can see count. Infinite is no switch; the plateau's is NaN where
+// the run had none before its bifurcation.
+func (b *Bifurcation) Predict(settled *Settled, found *Found, k int) Prediction {
+	delta, measured := b.Deltas[k], found.Times[k][0].Bifurcation
+	first := theory.SwitchingBeyond(settled.Clusters, b.D, delta)
+	p := Prediction{APriori: first.Time(found.Eps), Plateau: math.NaN(), Escape: first.Escape(found.Eps, delta),
 		Last: theory.LastChange(settled.Clusters, b.D, found.Eps, delta)}
-	if found.Plateau != nil {
-		s := theory.Switching(found.Plateau, b.D)
-		p.Plateau = s.Time(found.Eps)
-		if s.From >= 0 {
-			p.Escape = s.Escape(found.Eps, delta)
-		}
+	if found.Plateau == nil || found.At >= measured {
+		return p
+	}
+	s := theory.SwitchingBeyond(found.Plateau, b.D, delta)
+	p.Plateau = s.Time(found.Eps)
+	if s.From >= 0 {
+		p.Escape = s.Escape(found.Eps, delta)
 	}
 	return p
 }

@@ -32,7 +32,7 @@ func TestPredictions(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		p := b.Predict(settled, found, 0.1)
+		p := b.Predict(settled, found, 0)
 		got := found.Times[0][0]
 		t.Logf("seed %d eps %g: measured %.1f (%.1f), a priori %.4f (%.4f), plateau %.4f (%.4f), escape %.4f (%.4f) at %.1f", row.Seed, row.Eps,
 			got.Bifurcation, row.Measured, p.APriori, row.Base, p.Plateau, row.Plateau, p.Escape, row.Escape, found.At)

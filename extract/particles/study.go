@@ -26,7 +26,7 @@ type Size struct{ N, D int }
 
 // DefaultStudy is larger than the paper's, which is one seed.
 func DefaultStudy() Study {
-	return Study{Seeds: 300, Sizes: []Size{{10, 2}, {20, 2}, {40, 2}, {20, 3}, {20, 5}},
+	return Study{Seeds: 200, Sizes: []Size{{10, 2}, {20, 2}, {40, 2}, {20, 3}, {20, 5}},
 		Eps: []float64{0.002, 0.005, 0.01, 0.02, 0.05, 0.1}, Deltas: []float64{0.05, 0.1, 0.2}, Dt: 0.1, End: 1000}
 }
 
@@ -81,7 +81,7 @@ func (s Study) seed(ctx context.Context, size Size, seed int) ([]StudyRow, error
 		for k, delta := range s.Deltas {
 			rows = append(rows, StudyRow{Size: size, Seed: seed, Eps: eps, Delta: delta, Clusters: len(settled.Clusters) / size.D,
 				RStar: settled.RStar, Times: found.Times[k][0], PerToken: found.Times[k][2].Bifurcation,
-				LastChange: found.LastChange(size.D, delta), Prediction: b.Predict(settled, found, delta), Ended: b.End})
+				LastChange: found.LastChange(size.D, delta), Prediction: b.Predict(settled, found, k), Ended: b.End})
 		}
 	}
 	return rows, nil
