@@ -50,7 +50,7 @@ BENCH        ?=
 BENCH_FULL   ?=
 BENCH_ROUNDS ?= 3
 bench: build
-	@lib=$$(scripts/libtokenizers.sh) && CGO_LDFLAGS="-L$$lib" go build -o bin/forward ./internal/forward
+	@lib=$$(scripts/libtokenizers.sh) && CGO_LDFLAGS="-L$$lib" go build -tags "$(TAGS)" -o bin/forward ./internal/forward
 	python3 scripts/bench --rounds $(BENCH_ROUNDS) $(if $(BENCH_FULL),--full) $(BENCH)
 
 gobench:

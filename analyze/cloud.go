@@ -4,6 +4,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
+	"slices"
 )
 
 // Cloud is one state X (T, D) reduced to the inner products of its tokens.
@@ -18,7 +19,15 @@ type Cloud struct {
 // not hold t*d values.
 func NewCloud(x []float32, t, d int) *Cloud {
 	checkShape(len(x), t, d)
-	return &Cloud{T: t, D: d, Gram: gram(x, t, d)}
+	c := &Cloud{Gram: make([]float64, t*t)}
+	c.fill(x, t, d, 0)
+	return c
+}
+
+// fill makes c the cloud of x (T, D), in the memory that it has.
+func (c *Cloud) fill(x []float32, t, d, threads int) {
+	*c = Cloud{T: t, D: d, Gram: slices.Grow(c.Gram[:0], t*t)[:t*t]}
+	gram(c.Gram, x, t, d, threads)
 }
 
 // Keep returns the cloud of the tokens at the given positions, in that order.
@@ -107,6 +116,9 @@ func (c *Cloud) AppendBinary(b []byte) []byte {
 	}
 	return b
 }
+
+// storedBytes is the number of bytes that AppendBinary appends for t tokens.
+func storedBytes(t int) int { return 8 + t*(t+1)/2*8 }
 
 // maxTokens bounds T in a stored cloud, so that T*T cannot overflow.
 const maxTokens = 1 << 20

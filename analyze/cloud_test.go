@@ -33,24 +33,6 @@ func TestGramAgainstPlain(t *testing.T) {
 	}
 }
 
-func TestTileAgainstPlain(t *testing.T) {
-	var a, b [tileRows * gramColumns]float64
-	for i := range a {
-		a[i], b[i] = math.Sin(float64(i)), math.Cos(3*float64(i))
-	}
-	got, want := make([]float64, tileRows*7), make([]float64, tileRows*7)
-	for i := range got {
-		got[i], want[i] = float64(i), float64(i)
-	}
-	addTile(got, 7, a[:], b[:])
-	addTilePlain(want, 7, a[:], b[:])
-	for i := range want {
-		if math.Abs(got[i]-want[i]) > 1e-12 {
-			t.Errorf("entry %d is %v, want %v", i, got[i], want[i])
-		}
-	}
-}
-
 // Equal rows must be equal to the last bit wherever they stand, or repeated
 // tokens would not have cosine 1.
 func TestEqualRowsHaveEqualProducts(t *testing.T) {

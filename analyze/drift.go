@@ -9,14 +9,8 @@ func Drift(base, adapted []float32, t, d int) []float64 {
 	checkShape(len(base), t, d)
 	checkShape(len(adapted), t, d)
 	out := make([]float64, t) // (T)
-	for i := range out {
-		var moved, norm float64
-		a := adapted[i*d : (i+1)*d]
-		for k, b := range base[i*d : (i+1)*d] {
-			x, y := float64(b), float64(a[k])
-			moved += (y - x) * (y - x)
-			norm += x * x
-		}
+	shareRows(t, 0, func(i int) {
+		moved, norm := distance(base[i*d:(i+1)*d], adapted[i*d:(i+1)*d])
 		switch {
 		case moved == 0:
 		case norm == 0:
@@ -24,6 +18,6 @@ func Drift(base, adapted []float32, t, d int) []float64 {
 		default:
 			out[i] = math.Sqrt(moved / norm)
 		}
-	}
+	})
 	return out
 }

@@ -6,10 +6,7 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"runtime"
 	"slices"
-	"sync"
-	"sync/atomic"
 )
 
 // FinishOptions are the choices of Study.Finish.
@@ -35,7 +32,7 @@ func (s *Study) Finish(ctx context.Context, keep map[string][]int, o FinishOptio
 	if err := s.checkComplete(keep); err != nil {
 		return nil, err
 	}
-	units := s.sortedUnits()
+	units := s.units()
 	found := make([][]finding, len(units)) // (units, variants)
 	err := parallel(ctx, len(units), o.Threads, func(i int) (err error) {
 		found[i], err = s.describe(units[i], keep[units[i].prompt])
@@ -48,22 +45,22 @@ func (s *Study) Finish(ctx context.Context, keep map[string][]int, o FinishOptio
 }
 
 func (s *Study) checkComplete(keep map[string][]int) error {
-	for _, p := range s.prompts {
+	for i, p := range s.prompts {
 		kept, ok := keep[p]
 		if !ok {
 			return fmt.Errorf("prompt %s: no mask given", p)
 		}
 		last := -1
 		for _, position := range kept {
-			if position <= last || position >= s.tokens[p] {
-				return fmt.Errorf("prompt %s: mask keeps position %d of %d, after %d", p, position, s.tokens[p], last)
+			if position <= last || position >= s.tokens[i] {
+				return fmt.Errorf("prompt %s: mask keeps position %d of %d, after %d", p, position, s.tokens[i], last)
 			}
 			last = position
 		}
 	}
-	for _, u := range s.units {
+	for _, u := range s.units() {
 		for _, v := range s.variants {
-			if !s.seen[u.key(v)] {
+			if _, ok := s.find(u.key(v)); !ok {
 				return fmt.Errorf("%s: no state", u.key(v))
 			}
 		}
@@ -71,20 +68,23 @@ func (s *Study) checkComplete(keep map[string][]int) error {
 	return nil
 }
 
-// sortedUnits orders the places by prompt, layer and site.
-func (s *Study) sortedUnits() []unit {
-	prompt := map[string]int{}
-	for i, p := range s.prompts {
-		prompt[p] = i
-	}
-	units := slices.Clone(s.units)
-	slices.SortFunc(units, func(a, b unit) int {
+// units lists the places of every prompt, by prompt, layer and site.
+func (s *Study) units() []unit {
+	places := slices.Clone(s.index.places)
+	slices.SortFunc(places, func(a, b place) int {
 		return cmp.Or(
-			cmp.Compare(prompt[a.prompt], prompt[b.prompt]),
-			compareLayers(a.layer, b.layer),
-			cmp.Compare(siteRank(a.site), siteRank(b.site)),
-			cmp.Compare(a.site, b.site))
+			compareLayers(a.Layer, b.Layer),
+			cmp.Compare(siteRank(a.Site), siteRank(b.Site)),
+			cmp.Compare(a.Site, b.Site))
 	})
+	var units []unit
+	for p, prompt := range s.prompts {
+		for _, place := range places {
+			if _, ok := s.index.get(place, 0, p); ok {
+				units = append(units, unit{prompt, place.Layer, place.Site})
+			}
+		}
+	}
 	return units
 }
 
@@ -139,7 +139,7 @@ func (f finding) measures(mask int) []Measure {
 
 // describe computes everything at one place, the base first.
 func (s *Study) describe(u unit, keep []int) ([]finding, error) {
-	all := make([]int, s.tokens[u.prompt]) // every position
+	all := make([]int, s.tokens[s.promptAt[u.prompt]]) // every position
 	for i := range all {
 		all[i] = i
 	}
@@ -182,7 +182,8 @@ func (f *finding) compare(mask int, base finding, drift []float64) {
 
 // load reads back what Add stored.
 func (s *Study) load(k Key, t int) (*Cloud, []float64, error) {
-	b, err := s.store.Get(k)
+	at, _ := s.find(k) // Finish has seen that it is there
+	b, err := s.store.Get(at)
 	if err != nil {
 		return nil, nil, fmt.Errorf("store: %w", err)
 	}
@@ -202,32 +203,4 @@ func (s *Study) load(k Key, t int) (*Cloud, []float64, error) {
 		drift = append(drift, math.Float64frombits(binary.LittleEndian.Uint64(rest)))
 	}
 	return cloud, drift, nil
-}
-
-// parallel calls work(0) to work(n-1) on several goroutines and returns the
-// error of the least i that failed.
-func parallel(ctx context.Context, n, threads int, work func(i int) error) error {
-	if threads < 1 {
-		threads = runtime.GOMAXPROCS(0)
-	}
-	var next atomic.Int64
-	errs := make([]error, n)
-	var wg sync.WaitGroup
-	for range min(threads, n) {
-		wg.Go(func() {
-			for i := int(next.Add(1)) - 1; i < n && ctx.Err() == nil; i = int(next.Add(1)) - 1 {
-				errs[i] = work(i)
-			}
-		})
-	}
-	wg.Wait()
-	if err := ctx.Err(); err != nil {
-		return err
-	}
-	for _, err := range errs {
-		if err != nil {
-			return err
-		}
-	}
-	return nil
 }

@@ -31,22 +31,26 @@ func MassiveTokens(x []float32, t, d int) []MassiveToken {
 	if t == 0 || d == 0 {
 		return nil
 	}
-	peaks, norms := make([]int, t), make([]float64, t) // (T) index of the largest coordinate; |x_i|
-	var highest float64
-	for i := range t {
-		peaks[i], norms[i] = peak(x[i*d : (i+1)*d])
-		highest = max(highest, magnitude(x[i*d+peaks[i]]))
-	}
+	return newRowSizes(x, t, d, 0).massiveTokens(x, d)
+}
+
+// massiveTokens is MassiveTokens of the state x (T, D), at least one token, whose
+// sizes r holds.
+func (r rowSizes) massiveTokens(x []float32, d int) []MassiveToken {
 	bound := math.Inf(1)
-	if highest > massiveMagnitude { // else the median is not needed
-		bound = max(massiveMagnitude, massiveRatio*medianMagnitude(x))
+	if highest := slices.Max(r.peaks); highest > math.Float32bits(massiveMagnitude) { // else the median is not needed
+		bound = max(massiveMagnitude, massiveRatio*medianMagnitude(x, 0))
 	}
-	ordinary := slices.Sorted(slices.Values(norms))[(t-1)/2]
+	ordinary := math.Sqrt(slices.Sorted(slices.Values(r.squares))[(len(r.squares)-1)/2])
 	var found []MassiveToken
-	for i := range t {
-		dims := above(x[i*d:(i+1)*d], bound)
-		if len(dims) == 0 && norms[i] > massiveNorm*ordinary {
-			dims = []int{peaks[i]}
+	for i, peak := range r.peaks {
+		row := x[i*d : (i+1)*d]
+		var dims []int
+		if float64(math.Float32frombits(peak)) > bound {
+			dims = above(row, bound)
+		} else if math.Sqrt(r.squares[i]) > massiveNorm*ordinary {
+			largest := func(v float32) bool { return magnitudeBits(v) == peak }
+			dims = []int{slices.IndexFunc(row, largest)}
 		}
 		if len(dims) > 0 {
 			found = append(found, MassiveToken{i, dims})
@@ -57,17 +61,6 @@ func MassiveTokens(x []float32, t, d int) []MassiveToken {
 
 func magnitude(v float32) float64 { return math.Abs(float64(v)) }
 
-// peak returns the index of the coordinate of greatest magnitude, and the norm.
-func peak(x []float32) (index int, norm float64) {
-	for k, v := range x {
-		norm += float64(v) * float64(v)
-		if magnitude(v) > magnitude(x[index]) {
-			index = k
-		}
-	}
-	return index, math.Sqrt(norm)
-}
-
 // above returns the indices of the coordinates whose magnitude is above bound.
 func above(x []float32, bound float64) []int {
 	var dims []int
@@ -77,39 +70,4 @@ func above(x []float32, bound float64) []int {
 		}
 	}
 	return dims
-}
-
-// medianMagnitude returns the median of |x|, the mean of the middle two of an
-// even number. The magnitudes are non-negative floats, whose bit patterns sort
-// as they do: the median is found by counting the upper halves of the patterns,
-// then sorting those that share its half.
-func medianMagnitude(x []float32) float64 {
-	counts := make([]int, 1<<15)
-	for _, v := range x {
-		counts[upperHalf(v)]++
-	}
-	low, high := (len(x)-1)/2, len(x)/2
-	return (rankedMagnitude(x, counts, low) + rankedMagnitude(x, counts, high)) / 2
-}
-
-// rankedMagnitude returns the magnitude of rank k from 0.
-func rankedMagnitude(x []float32, counts []int, k int) float64 {
-	half := 0
-	for k >= counts[half] {
-		k -= counts[half]
-		half++
-	}
-	var members []float64
-	for _, v := range x {
-		if upperHalf(v) == half {
-			members = append(members, magnitude(v))
-		}
-	}
-	slices.Sort(members)
-	return members[k]
-}
-
-// upperHalf returns the upper 15 bits of the magnitude of v.
-func upperHalf(v float32) int {
-	return int(math.Float32bits(v) >> 16 & 0x7fff)
 }

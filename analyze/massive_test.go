@@ -45,7 +45,7 @@ func TestMedianMagnitude(t *testing.T) {
 			all = append(all, magnitude(v))
 		}
 		slices.Sort(all)
-		if got, want := medianMagnitude(x), (all[(n-1)/2]+all[n/2])/2; got != want {
+		if got, want := medianMagnitude(x, 2), (all[(n-1)/2]+all[n/2])/2; got != want {
 			t.Errorf("n=%d: %v, want %v", n, got, want)
 		}
 	}

@@ -30,12 +30,8 @@ func newAverager(s *Study, units []unit, found [][]finding, o FinishOptions) *av
 		study: s, values: map[cell][]float64{}, names: map[unit][]metricMask{},
 		boot: newBootstrap(o.Bootstrap, o.Seed),
 	}
-	prompts := map[string]int{}
-	for i, p := range s.prompts {
-		prompts[p] = i
-	}
 	for i, u := range units {
-		p := prompts[u.prompt]
+		p := s.promptAt[u.prompt]
 		for v, variant := range s.variants {
 			for m, mask := range maskNames {
 				for _, x := range found[i][v].measures(m) {

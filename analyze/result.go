@@ -74,7 +74,8 @@ type RunInfo struct {
 	Bootstrap    int               `json:"bootstrap"`
 	Methods      map[string]string `json:"methods"` // how clusters and other choices of ours are made
 	Timings      Timings           `json:"timings"`
-	PeakRSSBytes int64             `json:"peak_rss_bytes"` // 0: unknown on this system
+	ResumedFrom  int               `json:"resumed_from_layer,omitempty"` // the timings are of what came after it
+	PeakRSSBytes int64             `json:"peak_rss_bytes"`               // 0: unknown on this system
 	Warnings     []string          `json:"warnings"`
 }
 

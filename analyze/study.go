@@ -28,11 +28,12 @@ type State struct {
 	X    []float32 // (T, D)
 }
 
-// Store keeps bytes by key between Add and Finish, outside memory where the run
-// is large. Get is called from several goroutines at once.
+// Store keeps bytes between Add and Finish, outside memory where the run is
+// large. Put returns where they lie, for Get to find them; Get is called from
+// several goroutines at once.
 type Store interface {
-	Put(k Key, b []byte) error
-	Get(k Key) ([]byte, error)
+	Put(b []byte) (at int64, err error)
+	Get(at int64) ([]byte, error)
 }
 
 // Study gathers the states of a run and makes its tables. Add is for one
@@ -41,16 +42,20 @@ type Study struct {
 	store    Store
 	variants []string // Base, then the adapters
 	prompts  []string // by first state
-	tokens   map[string]int
-	seen     map[Key]bool
-	units    []unit // by first state
+	tokens   []int    // (prompts)
+	promptAt map[string]int
+	index    *index
+	buffer   []byte // of the state being added
 	massive  map[string]map[int]*Masked
 	losses   map[lossKey]loss
 
 	// The base's states that adapters are still to be set beside: a base state
 	// after an adapter's starts a new group and releases them.
 	held   map[Key][]float32
-	adding bool // an adapter's state came last
+	spare  []float32 // the memory of one that was released
+	adding bool      // an adapter's state came last
+
+	cloud Cloud // of the state that Add works on
 }
 
 // unit is a place at which all variants are compared.
@@ -64,8 +69,8 @@ func NewStudy(store Store, adapters []string) *Study {
 	return &Study{
 		store:    store,
 		variants: append([]string{Base}, adapters...),
-		tokens:   map[string]int{},
-		seen:     map[Key]bool{},
+		promptAt: map[string]int{},
+		index:    newIndex(1 + len(adapters)),
 		massive:  map[string]map[int]*Masked{},
 		losses:   map[lossKey]loss{},
 		held:     map[Key][]float32{},
@@ -82,10 +87,14 @@ func (s *Study) Add(st State) error {
 	if err := s.check(st); err != nil {
 		return fmt.Errorf("%s: %w", st.Key, err)
 	}
+	sizes := newRowSizes(st.X, st.T, st.D, 0)
+	if err := checkFinite(st, sizes); err != nil {
+		return fmt.Errorf("%s: %w", st.Key, err)
+	}
 	var drift []float64 // (T), nil for the base
 	if st.Variant == Base {
 		s.hold(st)
-		s.noteMassive(st)
+		s.noteMassive(st, sizes)
 	} else {
 		base, ok := s.held[Key{Base, st.Prompt, st.Layer, st.Site}]
 		if !ok || len(base) != len(st.X) {
@@ -94,14 +103,16 @@ func (s *Study) Add(st State) error {
 		s.adding = true
 		drift = Drift(base, st.X, st.T, st.D)
 	}
-	b := NewCloud(st.X, st.T, st.D).AppendBinary(nil)
+	s.cloud.fill(st.X, st.T, st.D, 0)
+	s.buffer = s.cloud.AppendBinary(slices.Grow(s.buffer[:0], storedBytes(st.T)+8*len(drift)))
 	for _, d := range drift {
-		b = binary.LittleEndian.AppendUint64(b, math.Float64bits(d))
+		s.buffer = binary.LittleEndian.AppendUint64(s.buffer, math.Float64bits(d))
 	}
-	s.register(st)
-	if err := s.store.Put(st.Key, b); err != nil {
+	at, err := s.store.Put(s.buffer)
+	if err != nil {
 		return fmt.Errorf("%s: store: %w", st.Key, err)
 	}
+	s.register(st, at)
 	return nil
 }
 
@@ -118,16 +129,23 @@ func (s *Study) check(st State) error {
 	if _, _, err := parseLayer(st.Layer); err != nil {
 		return err
 	}
-	if s.seen[st.Key] {
+	if _, ok := s.find(st.Key); ok {
 		return fmt.Errorf("state given twice")
 	}
-	if t, ok := s.tokens[st.Prompt]; ok && t != st.T {
-		return fmt.Errorf("%d tokens, %d in other states of this prompt", st.T, t)
+	if p, ok := s.promptAt[st.Prompt]; ok && s.tokens[p] != st.T {
+		return fmt.Errorf("%d tokens, %d in other states of this prompt", st.T, s.tokens[p])
 	}
-	for i, v := range st.X {
-		if math.Float32bits(v)&0x7f800000 == 0x7f800000 {
-			return fmt.Errorf("token %d, coordinate %d is %v", i/st.D, i%st.D, v)
+	return nil
+}
+
+func checkFinite(st State, sizes rowSizes) error {
+	for i, peak := range sizes.peaks {
+		if peak < infinite {
+			continue
 		}
+		row := st.X[i*st.D : (i+1)*st.D]
+		k := slices.IndexFunc(row, func(v float32) bool { return magnitudeBits(v) >= infinite })
+		return fmt.Errorf("token %d, coordinate %d is %v", i, k, row[k])
 	}
 	return nil
 }
@@ -138,27 +156,40 @@ func (s *Study) hold(st State) {
 		return
 	}
 	if s.adding {
+		for _, x := range s.held {
+			s.spare = x[:0]
+		}
 		clear(s.held)
 		s.adding = false
 	}
-	s.held[st.Key] = slices.Clone(st.X)
+	s.held[st.Key] = append(s.spare, st.X...)
+	s.spare = nil
 }
 
-func (s *Study) register(st State) {
-	if _, ok := s.tokens[st.Prompt]; !ok {
-		s.prompts = append(s.prompts, st.Prompt)
-		s.tokens[st.Prompt] = st.T
+// register notes where a state lies in the store.
+func (s *Study) register(st State, at int64) {
+	p, ok := s.promptAt[st.Prompt]
+	if !ok {
+		p = len(s.prompts)
+		s.promptAt[st.Prompt] = p
+		s.prompts, s.tokens = append(s.prompts, st.Prompt), append(s.tokens, st.T)
 	}
-	if st.Variant == Base {
-		s.units = append(s.units, unit{st.Prompt, st.Layer, st.Site})
+	s.index.set(place{st.Layer, st.Site}, slices.Index(s.variants, st.Variant), p, at)
+}
+
+// find returns where a state lies in the store.
+func (s *Study) find(k Key) (at int64, ok bool) {
+	p, ok := s.promptAt[k.Prompt]
+	if !ok {
+		return 0, false
 	}
-	s.seen[st.Key] = true
+	return s.index.get(place{k.Layer, k.Site}, slices.Index(s.variants, k.Variant), p)
 }
 
 // noteMassive records the massive tokens of a residual state of the base. The
 // outputs of attention and MLP alone are no states of a token, so they do not
 // decide.
-func (s *Study) noteMassive(st State) {
+func (s *Study) noteMassive(st State, sizes rowSizes) {
 	if st.Site != SiteResid {
 		return
 	}
@@ -166,7 +197,7 @@ func (s *Study) noteMassive(st State) {
 	if s.massive[st.Prompt] == nil {
 		s.massive[st.Prompt] = map[int]*Masked{}
 	}
-	for _, m := range MassiveTokens(st.X, st.T, st.D) {
+	for _, m := range sizes.massiveTokens(st.X, st.D) {
 		at, ok := s.massive[st.Prompt][m.Position]
 		if !ok {
 			at = &Masked{Position: m.Position, Reason: ReasonMassive, FirstLayer: layer, LastLayer: layer}
@@ -195,7 +226,7 @@ func (s *Study) Observe(st State) error {
 	if st.T < 1 || st.D < 1 || len(st.X) != st.T*st.D {
 		return fmt.Errorf("%s: %d values for %d tokens and %d coordinates", st.Key, len(st.X), st.T, st.D)
 	}
-	s.noteMassive(st)
+	s.noteMassive(st, newRowSizes(st.X, st.T, st.D, 0))
 	return nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
 	"sync"
 	"testing"
@@ -12,29 +13,29 @@ import (
 	"github.com/google/go-cmp/cmp/cmpopts"
 )
 
-// memoryStore is a Store in memory.
+// memoryStore is a Store in memory. A place in it is the number of what was put
+// there.
 type memoryStore struct {
 	sync.Mutex
-	kept map[Key][]byte
+	kept [][]byte
 }
 
-func newMemoryStore() *memoryStore { return &memoryStore{kept: map[Key][]byte{}} }
+func newMemoryStore() *memoryStore { return &memoryStore{} }
 
-func (m *memoryStore) Put(k Key, b []byte) error {
+func (m *memoryStore) Put(b []byte) (int64, error) {
 	m.Lock()
 	defer m.Unlock()
-	m.kept[k] = b
-	return nil
+	m.kept = append(m.kept, slices.Clone(b))
+	return int64(len(m.kept) - 1), nil
 }
 
-func (m *memoryStore) Get(k Key) ([]byte, error) {
+func (m *memoryStore) Get(at int64) ([]byte, error) {
 	m.Lock()
 	defer m.Unlock()
-	b, ok := m.kept[k]
-	if !ok {
-		return nil, fmt.Errorf("no such key")
+	if at >= int64(len(m.kept)) {
+		return nil, fmt.Errorf("no such place")
 	}
-	return b, nil
+	return m.kept[at], nil
 }
 
 var testLayers = []string{"0", "1", "2-raw", "2"}
@@ -51,10 +52,10 @@ func testState(variant, prompt, layer string, t, d int) []float32 {
 	return x
 }
 
-// fill adds all states of two prompts, layer by layer.
-func fill(t *testing.T, s *Study, variants []string) {
+// fill adds the states of two prompts, layer by layer.
+func fill(t *testing.T, s *Study, variants []string, layers ...string) {
 	t.Helper()
-	for _, layer := range testLayers {
+	for _, layer := range layers {
 		for p, prompt := range []string{"one", "second"} {
 			for _, v := range variants {
 				tokens := 12 + 6*p
@@ -72,17 +73,25 @@ var testKeep = map[string][]int{
 	"second": {0, 1, 2, 3, 4, 5, 6, 7, 8, 9, 10, 11, 12, 13, 14, 15, 16, 17},
 }
 
-func finish(t *testing.T, threads int) *Tables {
-	t.Helper()
-	variants := []string{Base, "b-adapter", "a-adapter"}
-	s := NewStudy(newMemoryStore(), variants[1:])
-	fill(t, s, variants)
+var testFinish = FinishOptions{Bootstrap: 200, Seed: 1}
+
+func addLosses(s *Study, variants []string) {
 	for _, v := range variants {
 		for p, prompt := range []string{"one", "second"} {
 			s.AddLoss(v, prompt, "2", float64(p+1)/2, 11)
 		}
 	}
-	tables, err := s.Finish(context.Background(), testKeep, FinishOptions{Bootstrap: 200, Seed: 1, Threads: threads})
+}
+
+func finish(t *testing.T, threads int) *Tables {
+	t.Helper()
+	variants := []string{Base, "b-adapter", "a-adapter"}
+	s := NewStudy(newMemoryStore(), variants[1:])
+	fill(t, s, variants, testLayers...)
+	addLosses(s, variants)
+	o := testFinish
+	o.Threads = threads
+	tables, err := s.Finish(context.Background(), testKeep, o)
 	if err != nil {
 		t.Fatal(err)
 	}
@@ -266,8 +275,7 @@ func TestAddRefusesOtherShapes(t *testing.T) {
 func TestFinishRefuses(t *testing.T) {
 	store := newMemoryStore()
 	s := NewStudy(store, nil)
-	k := Key{Base, "p", "0", SiteResid}
-	if err := s.Add(State{k, 3, 2, []float32{1, 0, 0, 1, 1, 1}}); err != nil {
+	if err := s.Add(State{Key{Base, "p", "0", SiteResid}, 3, 2, []float32{1, 0, 0, 1, 1, 1}}); err != nil {
 		t.Fatal(err)
 	}
 	try := func(name string, keep map[string][]int, want string) {
@@ -280,13 +288,13 @@ func TestFinishRefuses(t *testing.T) {
 	try("beyond", map[string][]int{"p": {0, 3}}, "position 3 of 3")
 	try("twice", map[string][]int{"p": {1, 1}}, "position 1 of 3, after 1")
 	keep := map[string][]int{"p": {0, 2}}
-	whole := store.kept[k]
-	store.kept[k] = whole[:len(whole)-8]
+	whole := store.kept[0]
+	store.kept[0] = whole[:len(whole)-8]
 	try("truncated store", keep, "stored cloud")
-	store.kept[k] = append(whole, 0, 0, 0, 0, 0, 0, 0, 0)
+	store.kept[0] = append(whole, 0, 0, 0, 0, 0, 0, 0, 0)
 	try("longer store", keep, "stored cloud")
-	delete(store.kept, k)
-	try("lost", keep, "store: no such key")
+	store.kept = nil
+	try("lost", keep, "store: no such place")
 	ctx, cancel := context.WithCancel(context.Background())
 	cancel()
 	if _, err := s.Finish(ctx, keep, FinishOptions{}); err != context.Canceled {
@@ -298,12 +306,12 @@ func TestFinishRefuses(t *testing.T) {
 func TestHeldStatesAreReleased(t *testing.T) {
 	variants := []string{Base, "adapter"}
 	s := NewStudy(newMemoryStore(), variants[1:])
-	fill(t, s, variants)
+	fill(t, s, variants, testLayers...)
 	if len(s.held) != 1 {
 		t.Errorf("%d states held after a run layer by layer and prompt by prompt, want 1", len(s.held))
 	}
 	s = NewStudy(newMemoryStore(), nil)
-	fill(t, s, variants[:1])
+	fill(t, s, variants[:1], testLayers...)
 	if len(s.held) != 0 {
 		t.Errorf("%d states held without adapters", len(s.held))
 	}

@@ -17,7 +17,7 @@ func (s *Study) tables(units []unit, found [][]finding, o FinishOptions) *Tables
 	means := newAverager(s, units, found, o)
 	for v, variant := range s.variants {
 		for i, u := range units {
-			t.place(u.key(variant), found[i][v], s.tokens[u.prompt])
+			t.place(u.key(variant), found[i][v], s.tokens[s.promptAt[u.prompt]])
 			t.Metrics = append(t.Metrics, s.lossRows(variant, u)...)
 		}
 		t.Metrics = append(t.Metrics, means.rows(v)...)

@@ -50,7 +50,9 @@ func (r *run) embedPrompt(p int, tables []*table) error {
 			v.changed = v.changed || !slices.Equal(base, x)
 		}
 		if i == 0 || tables[i] != nil && v.changed {
-			r.resid[r.slot(p, i)] = x
+			if err := r.states.write(r.slot(p, i), x); err != nil {
+				return err
+			}
 		}
 		if err := r.emit(States{Layer: 0, Site: Resid, X: x}, p, i, noBlame); err != nil {
 			return err

@@ -64,9 +64,9 @@ func (r *run) finish(w *wave, gains [][]float32, heads []head, loss [][]float64)
 		return err
 	}
 	for _, it := range w.items {
-		mean := it.tally.mean()
-		for v := it.variant; v < len(r.variants) && (v == it.variant || !r.variants[v].changed); v++ {
-			loss[v][it.prompt] = mean
+		loss[it.variant][it.prompt] = it.tally.mean()
+		for v := it.variant + 1; v < len(r.variants) && !r.variants[v].changed; v++ {
+			loss[v][it.prompt] = loss[0][it.prompt]
 		}
 	}
 	r.progress.Head = true
@@ -126,7 +126,7 @@ func (r *run) heads() ([]head, error) {
 		}
 		v.norms.add(norms)
 		vocab := v.config.VocabSize
-		all[i] = head{&rowsMatrix{vocab, found.Cols, t.over(base)}, t.bias(0, vocab)}
+		all[i] = head{&rowsMatrix{out: vocab, in: found.Cols, rows: t.over(base)}, t.bias(0, vocab)}
 	}
 	return all, nil
 }

@@ -30,6 +30,7 @@ func (p *pass) linear(in *native.Rows, groups [][]int, done func(w *worker, whic
 	if err := p.lowRank(in, maps); err != nil {
 		return err
 	}
+	defer release(maps)
 	return p.parallel(len(jobs), func(w *worker, i int) error {
 		j := jobs[i]
 		for place, which := range j.group {
@@ -56,6 +57,16 @@ type update struct {
 	variant int
 	spans   []native.Span
 	rows    *native.Rows // (rows, r)
+}
+
+// release gives back what the weights have lent.
+func release(maps map[int]*linearMap) {
+	for _, m := range maps {
+		for _, weight := range m.weights {
+			out, _ := weight.shape()
+			weight.release(0, out)
+		}
+	}
 }
 
 // newMap sorts the items by what they multiply with.
@@ -103,7 +114,7 @@ func (p *pass) lowRank(in *native.Rows, maps map[int]*linearMap) error {
 	return p.parallel(len(tasks), func(w *worker, i int) error {
 		u, own := tasks[i].update, tasks[i].own
 		_, inner := own.weight.shape()
-		a := heldMatrix{own.rank, inner, own.a}
+		a := heldMatrix{out: own.rank, in: inner, values: own.a}
 		out, err := w.multiply(a, 0, own.rank, in, u.spans, 0, p.w.rows)
 		if err != nil {
 			return err
@@ -156,7 +167,7 @@ func (p *pass) update(w *worker, m *linearMap, lo, hi int, out []float32) error 
 			}
 		}
 		rows, _ := own.weight.shape()
-		if err := w.load(heldMatrix{rows, own.rank, own.b}, lo, hi); err != nil {
+		if err := w.load(heldMatrix{out: rows, in: own.rank, values: own.b}, lo, hi); err != nil {
 			return err
 		}
 		if err := w.block.Multiply(out, u.rows, u.spans, true); err != nil {

@@ -20,8 +20,19 @@ type matrix interface {
 	// read gives rows [lo, hi) as a file would have them, little-endian. It is
 	// called from several goroutines at once.
 	read(lo, hi int, raw []byte) error
+	// lend is read without the copy, where that can be had: nil where not. What
+	// it gives is valid until release.
+	lend(lo, hi int) ([]byte, error)
+	release(lo, hi int)
 	prefetch()
 }
+
+// owned is the part of a matrix that is not one of a file.
+type owned struct{}
+
+func (owned) lend(lo, hi int) ([]byte, error) { return nil, nil }
+func (owned) release(lo, hi int)              {}
+func (owned) prefetch()                       {}
 
 // fileMatrix is a weight of the model or of a fine-tuned one.
 type fileMatrix struct{ *loader.Matrix }
@@ -29,17 +40,23 @@ type fileMatrix struct{ *loader.Matrix }
 func (m fileMatrix) shape() (out, in int)              { return m.Rows, m.Cols }
 func (m fileMatrix) dtype() loader.DType               { return m.DType }
 func (m fileMatrix) read(lo, hi int, raw []byte) error { return m.ReadBytes(lo, hi, raw) }
+func (m fileMatrix) release(lo, hi int)                { m.Release(lo, hi) }
 func (m fileMatrix) prefetch()                         { m.Prefetch() }
+
+func (m fileMatrix) lend(lo, hi int) ([]byte, error) {
+	rows, _, err := m.Mapped(lo, hi)
+	return rows, err
+}
 
 // rowsMatrix is a float32 weight whose rows are made when they are read.
 type rowsMatrix struct {
+	owned
 	out, in int
 	rows    func(lo, hi int, dst []float32) error // (hi-lo, in)
 }
 
 func (m *rowsMatrix) shape() (out, in int) { return m.out, m.in }
 func (m *rowsMatrix) dtype() loader.DType  { return loader.F32 }
-func (m *rowsMatrix) prefetch()            {}
 
 func (m *rowsMatrix) read(lo, hi int, raw []byte) error {
 	dst := make([]float32, (hi-lo)*m.in)
@@ -141,13 +158,17 @@ func resized[T any](s []T, n int) []T {
 
 // heldMatrix is a float32 weight in memory.
 type heldMatrix struct {
+	owned
 	out, in int
 	values  []float32 // (out, in)
 }
 
 func (m heldMatrix) shape() (out, in int) { return m.out, m.in }
 func (m heldMatrix) dtype() loader.DType  { return loader.F32 }
-func (m heldMatrix) prefetch()            {}
+
+func (m heldMatrix) lend(lo, hi int) ([]byte, error) {
+	return floatBytes(m.values[lo*m.in : hi*m.in]), nil
+}
 
 func (m heldMatrix) read(lo, hi int, raw []byte) error {
 	copy(raw, floatBytes(m.values[lo*m.in:hi*m.in]))

@@ -88,19 +88,20 @@ func (w *worker) multiply(m matrix, lo, hi int, x *native.Rows, spans []native.S
 	return w.out[i], w.block.Multiply(w.out[i], x, spans, false)
 }
 
-// load packs rows [lo, hi) of m.
+// load gives rows [lo, hi) of m to the worker's block, as they lie in the file
+// where it is mapped.
 func (w *worker) load(m matrix, lo, hi int) error {
 	_, in := m.shape()
-	w.block.Begin(nativeType(m.dtype()), hi-lo, in)
-	w.raw = resized(w.raw, native.PieceRows*rowBytes(m)) // what is read stays in the second-level cache until it is packed
-	for row := lo; row < hi; row += native.PieceRows {
-		end := min(row+native.PieceRows, hi)
-		raw := w.raw[:(end-row)*rowBytes(m)]
-		if err := m.read(row, end, raw); err != nil {
-			return err
-		}
-		w.block.Put(row-lo, raw)
+	raw, err := m.lend(lo, hi)
+	if err == nil && raw == nil {
+		w.raw = resized(w.raw, (hi-lo)*rowBytes(m))
+		raw = w.raw
+		err = m.read(lo, hi, raw)
 	}
+	if err != nil {
+		return err
+	}
+	w.block.Load(raw, nativeType(m.dtype()), hi-lo, in)
 	return nil
 }
 

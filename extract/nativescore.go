@@ -30,6 +30,10 @@ func (e *nativeEngine) score(ctx context.Context, w *wave, heads []head) error {
 		}
 		return err
 	})
+	for _, h := range scores.heads {
+		out, _ := h.weight.shape()
+		h.weight.release(0, out)
+	}
 	if err != nil {
 		return err
 	}

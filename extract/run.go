@@ -19,11 +19,16 @@ func Run(ctx context.Context, m *loader.Model, adapters []*loader.Adapter, promp
 		return nil, err
 	}
 	defer r.close()
-	if err := r.embed(); err != nil {
+	first, err := r.begin()
+	if err != nil {
 		return nil, err
 	}
-	for b := range r.depth {
-		if err := r.block(b); err != nil {
+	for b := first; b < r.depth; b++ {
+		err := r.block(b)
+		if err == nil {
+			err = r.turn()
+		}
+		if err != nil {
 			return nil, fmt.Errorf("layer %d: %w", b, err)
 		}
 	}
@@ -47,9 +52,9 @@ type run struct {
 	sites    []Site // besides Resid, in the order Attn, MLP
 	sink     Sink
 	engine   engine
-	layers   int         // blocks in all, repeats counted
-	depth    int         // blocks to run
-	resid    [][]float32 // by slot, each (T, D); nil where a variant still has the base's
+	layers   int    // blocks in all, repeats counted
+	depth    int    // blocks to run
+	states   *store // by slot, each (T, D); not set where a variant still has the base's
 	wave     wave
 	entry    []float32          // the base's state of the current prompt before the block, for variants that leave it there
 	shared   map[Site][]float32 // the base's states of the current prompt after the block, for variants that share them
@@ -75,7 +80,7 @@ func newRun(ctx context.Context, m *loader.Model, adapters []*loader.Adapter, pr
 		return nil, err
 	}
 	r := &run{ctx: ctx, model: m, variants: variants, prompts: prompts, opts: opts, sites: opts.sites(), sink: sink,
-		engine: e, layers: layers, depth: depth, resid: make([][]float32, len(prompts)*len(variants)), shared: map[Site][]float32{}}
+		engine: e, layers: layers, depth: depth, shared: map[Site][]float32{}}
 	r.wave.d = m.Config.HiddenSize
 	r.progress = Progress{Layers: depth, Total: r.tokens() * int64(depth)}
 	return r, nil
@@ -142,8 +147,7 @@ func (r *run) block(b int) error {
 		if err := r.emitBlock(b, w, job.weights, base.path); err != nil {
 			return err
 		}
-		r.keep(w)
-		return nil
+		return r.keep(w)
 	})
 }
 
@@ -189,8 +193,10 @@ func (r *run) waves(use func(*wave) error) error {
 			return err
 		}
 		w.allocate(r.sites)
-		r.load(w)
-		err := use(w)
+		err := r.load(w)
+		if err == nil {
+			err = use(w)
+		}
 		w.reset()
 		return err
 	}
@@ -209,7 +215,7 @@ func (r *run) waves(use func(*wave) error) error {
 			}
 			if i == 0 {
 				base = len(w.items)
-			} else if r.resid[r.slot(p, i)] == nil {
+			} else if !r.states.has(r.slot(p, i)) {
 				it.twin = base
 			}
 			w.add(it)
@@ -219,26 +225,37 @@ func (r *run) waves(use func(*wave) error) error {
 }
 
 // load fills a wave with the states of its items.
-func (r *run) load(w *wave) {
+func (r *run) load(w *wave) error {
 	for _, it := range w.items {
-		x := r.resid[r.slot(it.prompt, it.variant)]
-		if x == nil { // it leaves the base here
-			x = r.entry
+		x := it.of(w.x, w.d)
+		slot := r.slot(it.prompt, it.variant)
+		if !r.states.has(slot) { // it leaves the base here
+			copy(x, r.entry)
+			continue
+		}
+		if err := r.states.read(slot, x); err != nil {
+			return err
 		}
 		if it.variant == 0 {
 			r.entry = append(r.entry[:0], x...)
 		}
-		copy(it.of(w.x, w.d), x)
 	}
+	return nil
 }
 
 // keep stores the states of a wave until the next block.
-func (r *run) keep(w *wave) {
+func (r *run) keep(w *wave) error {
 	for _, it := range w.items {
-		slot := r.slot(it.prompt, it.variant)
-		r.resid[slot] = resized(r.resid[slot], it.tokens*w.d)
-		copy(r.resid[slot], it.of(w.x, w.d))
+		if err := r.states.write(r.slot(it.prompt, it.variant), it.of(w.x, w.d)); err != nil {
+			return err
+		}
 	}
+	return nil
 }
 
-func (r *run) close() { r.engine.close() }
+func (r *run) close() {
+	if r.states != nil {
+		r.states.close()
+	}
+	r.engine.close()
+}

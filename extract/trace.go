@@ -26,6 +26,7 @@ package extract
 import (
 	"fmt"
 	"strconv"
+	"time"
 )
 
 // Site names a place in the block where states are taken.
@@ -75,7 +76,14 @@ type Options struct {
 	NoLoss      bool   // leave the head out
 	BF16        bool   // round activations to bf16 before each product
 	Backend     string // one of Engines, or xla:PLUGIN as newBackend has it; "" is EngineAuto
+	MaxMemory   int64  // bytes for the states of a layer; more go to files in Dir
 	Progress    func(Progress)
+
+	// Dir is the folder for states that memory cannot hold and for checkpoints: a
+	// run that finds one there goes on from it. "": none, all in memory.
+	Dir       string
+	SaveEvery time.Duration         // the least time between checkpoints; 0: a second
+	Saved     func(layer int) error // a checkpoint of the first `layer` blocks is about to be made: the sink makes durable what it was given so far
 }
 
 // Progress is told after every state and once for every chunk of the head.
@@ -83,6 +91,7 @@ type Progress struct {
 	Layer, Layers int   // blocks done of blocks to run
 	Head          bool  // in the head, after the last block
 	Done, Total   int64 // work done and in all, in tokens times products of one block
+	Resumed       int64 // of Done what an earlier process did
 	Tokens        int64 // tokens that have passed a block, over all variants
 }
 

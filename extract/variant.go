@@ -170,7 +170,7 @@ func (o *overlay) whole(i int, name string, p *projection) (*changeNorms, error)
 		return nil, err
 	}
 	base, own := p.weight, matrix(fileMatrix{found})
-	line := &rowsMatrix{found.Rows, found.Cols, func(lo, hi int, dst []float32) error {
+	line := &rowsMatrix{out: found.Rows, in: found.Cols, rows: func(lo, hi int, dst []float32) error {
 		w := make([]float32, len(dst))
 		if err := readFloats(base, lo, hi, w); err != nil {
 			return err

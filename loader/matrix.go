@@ -56,6 +56,31 @@ func (m *Matrix) ReadBytes(lo, hi int, raw []byte) error {
 	return m.file.readFault(err)
 }
 
+// Mapped lends rows [lo, hi) as they lie in the file, little-endian, without
+// reading them; ok is false where the file is only read. They are valid until
+// Release. A file that becomes shorter while it is mapped ends the process when
+// it is touched, so its size is compared first.
+func (m *Matrix) Mapped(lo, hi int) (rows []byte, ok bool, err error) {
+	data := m.file.mapped()
+	if data == nil {
+		return nil, false, nil
+	}
+	if err := m.file.unchanged(); err != nil {
+		return nil, false, err
+	}
+	size := int64(m.RowBytes())
+	begin, n := m.begin+int64(lo)*size, int64(hi-lo)*size
+	touch(data, begin, n)
+	return data[begin : begin+n], true, nil
+}
+
+// Release gives back rows [lo, hi) that Mapped lent: they leave this process's
+// memory, and stay in the machine's.
+func (m *Matrix) Release(lo, hi int) {
+	size := int64(m.RowBytes())
+	release(m.file.mapped(), m.begin+int64(lo)*size, int64(hi-lo)*size)
+}
+
 // Prefetch asks the system to have the matrix in memory soon, where it can be
 // asked: reading it from disk then goes on beside whatever is computed first.
 func (m *Matrix) Prefetch() { willNeed(m.file.f, m.begin, int64(m.Rows)*int64(m.RowBytes())) }

@@ -10,6 +10,7 @@ import (
 	"path/filepath"
 	"slices"
 	"strconv"
+	"sync"
 )
 
 // A safetensors file is the length n of a header (8 bytes, little-endian), a
@@ -56,6 +57,9 @@ type File struct {
 	f       *os.File
 	size    int64
 	tensors map[string]TensorInfo
+
+	mapping sync.Once
+	data    []byte // the whole file, mapped when it is first asked for; nil where it is only read
 }
 
 // OpenSafetensors opens a file and checks its header against its size. No
@@ -85,8 +89,20 @@ func OpenSafetensors(path string) (*File, error) {
 	return &File{Metadata: h.metadata, path: path, f: f, size: info.Size(), tensors: h.tensors}, nil
 }
 
-// Close closes the file.
-func (f *File) Close() error { return f.f.Close() }
+// mapped is the whole file, mapped, or nil.
+func (f *File) mapped() []byte {
+	f.mapping.Do(func() { f.data = mapFile(f.f, f.size) })
+	return f.data
+}
+
+// Close closes the file. No rows that Matrix.Mapped lent may be used after it.
+func (f *File) Close() error {
+	var err error
+	if f.data != nil {
+		err = unmapFile(f.data)
+	}
+	return cmp.Or(f.f.Close(), err)
+}
 
 // Info returns a tensor's entry.
 func (f *File) Info(name string) (TensorInfo, bool) {

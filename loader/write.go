@@ -2,7 +2,9 @@ package loader
 
 import (
 	"encoding/binary"
+	"errors"
 	"fmt"
+	"io/fs"
 	"maps"
 	"math"
 	"os"
@@ -34,8 +36,9 @@ type NamedTensor struct {
 // depend on the declared tensors, the metadata and the data only, and are those
 // that Python's safetensors writes.
 type Writer struct {
-	path    string
-	tensors map[string]*pending
+	path     string
+	tensors  map[string]*pending
+	reopened bool // what was written before is not known
 }
 
 // pending is a declared tensor and how much of it has been written.
@@ -85,6 +88,21 @@ func CreateSafetensors(path string, specs []TensorSpec, metadata map[string]stri
 	if err := os.WriteFile(path+partialSuffix, head, 0o666); err != nil {
 		w.Abort()
 		return nil, &inputError{err}
+	}
+	return w, nil
+}
+
+// ReopenSafetensors goes on with a file that CreateSafetensors started with the
+// same tensors and metadata, in this process or in one that was killed. Elements
+// may be written again. What was written before is not known, so it is for the
+// caller to know that nothing is missing at Commit.
+//
+// It does not open the file: of thousands that grow side by side none needs to
+// be remembered.
+func ReopenSafetensors(path string, specs []TensorSpec, metadata map[string]string) (*Writer, error) {
+	w := &Writer{path: path, tensors: map[string]*pending{}, reopened: true}
+	if _, err := w.layout(specs, metadata); err != nil {
+		return nil, inputErrorf("%s: %w", path, err)
 	}
 	return w, nil
 }
@@ -205,17 +223,46 @@ func (w *Writer) write(name string, dtype DType, at, n int, put func(b []byte, i
 	return nil
 }
 
+// Sync makes what was written durable.
+func (w *Writer) Sync() error {
+	f, err := os.OpenFile(w.path+partialSuffix, os.O_WRONLY, 0)
+	if err != nil {
+		return &inputError{err}
+	}
+	err = f.Sync()
+	if closed := f.Close(); err == nil {
+		err = closed
+	}
+	if err != nil {
+		return &inputError{err}
+	}
+	return nil
+}
+
 // Commit gives the file its name. A tensor that has not been written in full is
 // an error, and no file appears.
 func (w *Writer) Commit() error {
 	for _, name := range sortedKeys(w.tensors) {
-		if t := w.tensors[name]; t.written != t.Len() {
+		if t := w.tensors[name]; !w.reopened && t.written != t.Len() {
 			w.Abort()
 			return inputErrorf("%s: tensor %s: %d of %d elements were written", w.path, shown(name), t.written, t.Len())
 		}
 	}
 	if err := os.Rename(w.path+partialSuffix, w.path); err != nil {
 		w.Abort()
+		return &inputError{err}
+	}
+	return nil
+}
+
+// Uncommit makes sure that the file of a reopened Writer is there to be gone on
+// with. Where an earlier Commit has given it its name, it takes that back.
+func (w *Writer) Uncommit() error {
+	err := os.Rename(w.path, w.path+partialSuffix)
+	if errors.Is(err, fs.ErrNotExist) {
+		_, err = os.Stat(w.path + partialSuffix)
+	}
+	if err != nil {
 		return &inputError{err}
 	}
 	return nil

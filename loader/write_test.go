@@ -2,6 +2,7 @@ package loader
 
 import (
 	"bytes"
+	"errors"
 	"math"
 	"os"
 	"path/filepath"
@@ -25,17 +26,19 @@ func TestWriteAsPython(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	got, err := os.ReadFile(path)
-	if err != nil {
-		t.Fatal(err)
-	}
-	want, err := os.ReadFile(filepath.Join("testdata", "written.safetensors"))
-	if err != nil {
-		t.Fatal(err)
-	}
+	got, want := readFile(t, path), readFile(t, filepath.Join("testdata", "written.safetensors"))
 	if !bytes.Equal(got, want) {
 		t.Errorf("got  %q\nwant %q", got, want)
 	}
+}
+
+func readFile(t *testing.T, path string) []byte {
+	t.Helper()
+	data, err := os.ReadFile(path)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return data
 }
 
 func TestWriterInPieces(t *testing.T) {
@@ -77,6 +80,67 @@ func TestWriterInPieces(t *testing.T) {
 	if !slices.Equal(x, []float32{1, 2, 3, 4, 5, float32(math.Inf(1))}) || !slices.Equal(ids, []int64{7, 9}) {
 		t.Errorf("read %v, %v", x, ids)
 	}
+}
+
+// TestReopen goes on with a file through other Writers, the last of which writes
+// again what another had: the bytes are those of one Writer.
+func TestReopen(t *testing.T) {
+	dir := t.TempDir()
+	specs := []TensorSpec{{"x", F32, []int{2, 3}}, {"ids", I64, []int{1}}}
+	meta := map[string]string{"format": "pt"}
+	write := func(w *Writer, err error, at int, x ...float32) *Writer {
+		t.Helper()
+		if err == nil {
+			err = w.WriteFloat32("x", at, x)
+		}
+		if err == nil {
+			err = w.Sync()
+		}
+		if err != nil {
+			t.Fatal(err)
+		}
+		return w
+	}
+	once, twice := filepath.Join(dir, "once"), filepath.Join(dir, "twice")
+	w, err := CreateSafetensors(once, specs, meta)
+	w = write(w, err, 0, 1, 2, 3, 4, 5, 6)
+	if err := w.WriteInt64("ids", 0, []int64{9}); err != nil {
+		t.Fatal(err)
+	}
+	if err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+
+	w, err = CreateSafetensors(twice, specs, meta)
+	w = write(w, err, 3, 0, 0, 7) // and killed in the middle of it
+	if err := w.WriteInt64("ids", 0, []int64{9}); err != nil {
+		t.Fatal(err)
+	}
+	w, err = ReopenSafetensors(twice, specs, meta)
+	write(w, err, 0, 1, 2, 3)
+	w, err = ReopenSafetensors(twice, specs, meta)
+	w = write(w, err, 3, 4, 5, 0)
+	if err := errors.Join(w.Commit(), w.Uncommit(), w.Uncommit()); err != nil {
+		t.Fatal(err)
+	}
+	w = write(w, nil, 5, 6)
+	if err := w.Commit(); err != nil {
+		t.Fatal(err)
+	}
+	if got, want := readFile(t, twice), readFile(t, once); !bytes.Equal(got, want) {
+		t.Errorf("got  %q\nwant %q", got, want)
+	}
+
+	w, err = ReopenSafetensors(filepath.Join(dir, "absent"), specs, meta)
+	if err != nil {
+		t.Fatal(err)
+	}
+	refused(t, w.WriteFloat32("x", 0, []float32{1}), "absent")
+	refused(t, w.Sync(), "absent")
+	refused(t, w.Uncommit(), "absent")
+	refused(t, w.Commit(), "absent")
+	_, err = ReopenSafetensors(once, []TensorSpec{{"a", F16, []int{1}}}, nil)
+	refused(t, err, once, "cannot write dtype F16")
 }
 
 // TestWriteBF16 writes values with their roundings by hand: bfloat16 keeps 7 bits

@@ -6,9 +6,11 @@ import (
 )
 
 // incidental are the flags that change no result: where it goes, how it is
-// told, on how many threads. With them in it, the report of the same run would
-// not be the same bytes. Those with true take a value.
-var incidental = map[string]bool{"--out": true, "--threads": true, "--quiet": false, "--json": false, "--fresh": false}
+// told, on how many threads, in how much memory, in how many attempts. With
+// them in it, the report of the same run would not be the same bytes. Those with
+// true take a value.
+var incidental = map[string]bool{"--out": true, "--threads": true, "--max-memory": true,
+	"--quiet": false, "--json": false, "--fresh": false, "--resume": false}
 
 // command is the run's command line on one line, quoted for a POSIX shell, so
 // that it can be copied and run again; the output folder is left to the reader.

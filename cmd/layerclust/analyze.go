@@ -7,7 +7,6 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
-	"strings"
 
 	"github.com/spf13/cobra"
 
@@ -62,7 +61,10 @@ func (f *analyzeFlags) analyze(ctx context.Context, args []string, given func(st
 		return err
 	}
 	defer out.discard()
-	spill, err := newSpill(out.partial)
+	if err := out.restart(); err != nil {
+		return writeError(out.dir, err)
+	}
+	spill, err := openSpill(filepath.Join(out.partial, cloudsName), 0)
 	if err != nil {
 		return writeError(out.dir, err)
 	}
@@ -130,8 +132,7 @@ func (f *analyzeFlags) adopt(set *stateSet, given func(string) bool) error {
 // them.
 func apart(out string, args []string) error {
 	for _, arg := range args {
-		inside, err := filepath.Rel(absolute(out), absolute(arg))
-		if err == nil && inside != ".." && !strings.HasPrefix(inside, ".."+string(filepath.Separator)) {
+		if inside(out, arg) {
 			return loader.InputErrorf("--out %s: %s lies in it, and would be replaced", out, arg)
 		}
 	}

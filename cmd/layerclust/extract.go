@@ -28,21 +28,21 @@ func newExtractCommand() *cobra.Command {
 }
 
 // extract runs the layers and saves their states.
-func (f *inputFlags) extract(ctx context.Context, modelDir string, stdin io.Reader, stdout, stderr io.Writer) error {
+func (f *inputFlags) extract(ctx context.Context, modelDir string, stdin io.Reader, stdout, stderr io.Writer) (err error) {
 	clock := newClock()
 	f.saveStates = true
-	job, err := f.begin(ctx, modelDir, stdin, stderr)
+	job, err := f.begin(ctx, modelDir, false, stdin, stderr)
 	if err != nil {
 		return err
 	}
-	defer job.close()
+	defer func() { err = job.close(err) }()
 	clock.lap(&job.timings.Load)
 
-	options := f.extractOptions(job)
+	options := job.attach(f.extractOptions(job.in))
 	options.NoLoss = true
 	trace, err := extract.Run(ctx, job.in.model, job.in.adapters, job.in.prompts, options, job.take)
 	if err != nil {
-		return err
+		return writeError(f.out, err)
 	}
 	clock.lap(&job.timings.Forward)
 

@@ -38,6 +38,8 @@ type inputFlags struct {
 	loraScale   string
 	threads     int
 	backend     string
+	maxMemory   byteSize
+	resume      bool
 	revision    string
 }
 
@@ -84,6 +86,8 @@ func (f *inputFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.revision, "revision", "", "branch, tag or commit of a MODEL from the hub")
 	flags.IntVar(&f.threads, "threads", 0, "processor threads (default all)")
 	flags.StringVar(&f.backend, "backend", extract.EngineAuto, "`auto|native|go|xla`: what computes; auto is native where this machine has a kernel for it")
+	flags.Var(&f.maxMemory, "max-memory", "memory for states and work, as `8GiB`, 500MB or bytes (default a quarter of the machine's)")
+	flags.BoolVar(&f.resume, "resume", true, "go on where an ended run of the same inputs and options left off")
 	f.measureFlags.register(flags)
 }
 

@@ -22,11 +22,14 @@ type job struct {
 	files    *stateFiles    // nil where states are not saved
 	spill    *spill         // nil where nothing is measured
 	study    *analyze.Study // of extract: notes massive tokens only
+	saves    []int          // layers of the snapshots that may still be needed
+	from     int            // the layer behind which this process began
 }
 
-// begin opens inputs and output. It says what a reader should know before the
-// wait, and begins what goes on beside the forward pass.
-func (f *inputFlags) begin(ctx context.Context, modelDir string, stdin io.Reader, stderr io.Writer) (*job, error) {
+// begin opens inputs and output, and finds what an ended run has left of the
+// same job. It says what a reader should know before the wait, and begins what
+// goes on beside the forward pass.
+func (f *inputFlags) begin(ctx context.Context, modelDir string, measured bool, stdin io.Reader, stderr io.Writer) (*job, error) {
 	if err := f.check(); err != nil {
 		return nil, err
 	}
@@ -34,18 +37,17 @@ func (f *inputFlags) begin(ctx context.Context, modelDir string, stdin io.Reader
 	if err != nil {
 		return nil, err
 	}
-	out, err := openOutput(f.out, f.fresh, f.fingerprint(in))
+	provider, advice, err := extract.Provider(f.extractOptions(in))
 	if err != nil {
 		in.close()
 		return nil, err
 	}
-	j := &job{in: in, out: out, progress: newProgress(stderr, f.quiet), study: analyze.NewStudy(nil, nil)}
-	provider, advice, err := extract.Provider(f.extractOptions(j))
+	out, err := openOutput(f.out, f.fresh, f.fingerprint(in, provider))
 	if err != nil {
-		j.close()
+		in.close()
 		return nil, err
 	}
-	j.provider = provider
+	j := &job{in: in, out: out, progress: newProgress(stderr, f.quiet), provider: provider}
 	j.progress.say("engine: %s", provider)
 	if advice != "" {
 		j.progress.say("%s", advice)
@@ -58,22 +60,12 @@ func (f *inputFlags) begin(ctx context.Context, modelDir string, stdin io.Reader
 	}
 	j.hashes = startHashes(ctx, in)
 	if f.saveStates {
-		if j.files, err = newStateFiles(out.partial, in, in.model.Config.NumLayers*f.repeatDepth); err != nil {
-			j.close()
-			return nil, writeError(out.dir, err)
-		}
+		j.files = newStateFiles(out.partial, in, in.model.Config.NumLayers*f.repeatDepth)
+	}
+	if err := j.restore(measured, f.resume); err != nil {
+		return nil, j.close(writeError(out.dir, err))
 	}
 	return j, nil
-}
-
-// measure opens what the measures need: the study and its store.
-func (j *job) measure() error {
-	var err error
-	if j.spill, err = newSpill(j.out.partial); err != nil {
-		return writeError(j.out.dir, err)
-	}
-	j.study = analyze.NewStudy(j.spill, j.in.names())
-	return nil
 }
 
 // take is the sink of the forward pass: it saves and measures what was asked
@@ -139,13 +131,21 @@ func (j *job) commitStates() error {
 	return writeError(j.out.dir, j.files.commit())
 }
 
-// close ends the job; what was not committed is gone.
-func (j *job) close() {
+// close ends the job. Of one that failed what is done is kept for the next,
+// where there is a checkpoint; the error says so.
+func (j *job) close(err error) error {
 	if j.spill != nil {
 		j.spill.close()
+	}
+	if !j.out.committed && worthResuming(err) {
+		layer, ok := extract.Finished(j.checkpoints())
+		if j.out.keep = j.out.keep || ok; ok && err != nil {
+			err = unfinished{err, layer, len(j.in.layers.chosen) - 1}
+		}
 	}
 	j.hashes.stop()
 	j.progress.done()
 	j.out.discard()
 	j.in.close()
+	return err
 }

@@ -87,6 +87,9 @@ func guarded(f func() error) (err error) {
 // libraries append.
 func oneLine(err error) string {
 	if errors.Is(err, context.Canceled) {
+		if u, ok := errors.AsType[unfinished](err); ok {
+			return unfinished{errors.New("interrupted"), u.layer, u.layers}.Error()
+		}
 		return "interrupted; nothing was written"
 	}
 	return strings.Join(strings.Fields(err.Error()), " ")

@@ -7,7 +7,6 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/gofrs/flock"
 	"github.com/spf13/pflag"
@@ -27,7 +26,7 @@ type outputFlags struct {
 
 func (f *outputFlags) register(flags *pflag.FlagSet) {
 	flags.StringVar(&f.out, "out", "", "output folder")
-	flags.BoolVar(&f.fresh, "fresh", false, "replace the results of another run in the output folder")
+	flags.BoolVar(&f.fresh, "fresh", false, "start over, and replace the results of another run in the output folder")
 	flags.BoolVar(&f.quiet, "quiet", false, "no progress and no summary")
 	flags.BoolVar(&f.json, "json", false, "the summary as one JSON object")
 }
@@ -55,16 +54,25 @@ type output struct {
 	made        bool   // dir was not there before
 	fingerprint string
 	lock        *flock.Flock
-	keep        bool // partial holds the only copy of something
+	resumed     bool // partial is of an ended run of the same inputs and options
+	durable     bool // the run is long enough to be made safe from a loss of power
+	committed   bool
+	keep        bool // partial holds what is worth keeping
 }
+
+const (
+	partialDir = ".partial"
+	jobName    = "job.json" // of partial: whose it is
+)
 
 // openOutput makes dir where need be and refuses one that holds the results of
 // another run, unless fresh allows them to be replaced. The same inputs and
-// options, whose fingerprint run.json keeps, may be run again.
+// options, whose fingerprint run.json keeps, may be run again; and what an
+// ended run of theirs left half done is found again, unless fresh.
 func openOutput(dir string, fresh bool, fingerprint string) (*output, error) {
 	_, err := os.Stat(dir)
-	o := &output{dir: dir, made: errors.Is(err, fs.ErrNotExist), fingerprint: fingerprint}
-	if err := checkFree(dir, fresh, fingerprint); err != nil {
+	o := &output{dir: dir, partial: filepath.Join(dir, partialDir), made: errors.Is(err, fs.ErrNotExist), fingerprint: fingerprint}
+	if err := checkFolder(dir); err != nil {
 		return nil, err
 	}
 	if err := os.MkdirAll(dir, 0o755); err != nil {
@@ -76,15 +84,65 @@ func openOutput(dir string, fresh bool, fingerprint string) (*output, error) {
 	} else if !free {
 		return nil, loader.InputErrorf("--out %s: another run is writing into it", dir)
 	}
-	if o.partial, err = os.MkdirTemp(dir, ".partial-"); err != nil {
+	if err := o.claim(fresh); err != nil {
+		o.keep = true // it may be another's
 		o.discard()
-		return nil, loader.InputErrorf("--out: %w", err)
+		return nil, writeError(dir, err)
 	}
 	return o, nil
 }
 
-// checkFree looks for results that are not to be replaced.
-func checkFree(dir string, fresh bool, fingerprint string) error {
+// claim makes partial this run's.
+func (o *output) claim(fresh bool) error {
+	if err := o.recover(); err != nil {
+		return err
+	}
+	if !fresh {
+		if err := checkFree(o.dir, o.fingerprint); err != nil {
+			return err
+		}
+		if o.resumed = readFingerprint(filepath.Join(o.partial, jobName)) == o.fingerprint; o.resumed {
+			return nil
+		}
+	}
+	return o.restart()
+}
+
+// restart empties partial.
+func (o *output) restart() error {
+	o.resumed = false
+	if err := os.RemoveAll(o.partial); err != nil {
+		return err
+	}
+	if err := os.Mkdir(o.partial, 0o755); err != nil {
+		return err
+	}
+	text, err := json.Marshal(map[string]string{fingerprintKey: o.fingerprint})
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(filepath.Join(o.partial, jobName), text, 0o644)
+}
+
+// fingerprintKey is the field of run.json and job.json that says whose they are.
+const fingerprintKey = "fingerprint"
+
+// readFingerprint is the fingerprint in a file of JSON, "" for none.
+func readFingerprint(path string) string {
+	data, err := os.ReadFile(path)
+	if err != nil {
+		return ""
+	}
+	var of map[string]json.RawMessage
+	var text string
+	if json.Unmarshal(data, &of) != nil || json.Unmarshal(of[fingerprintKey], &text) != nil {
+		return ""
+	}
+	return text
+}
+
+// checkFolder refuses what is not a folder for results.
+func checkFolder(dir string) error {
 	info, err := os.Stat(dir)
 	if errors.Is(err, fs.ErrNotExist) {
 		return nil
@@ -100,15 +158,13 @@ func checkFree(dir string, fresh bool, fingerprint string) error {
 			return loader.InputErrorf("--out %s: it holds a %s: results do not go into the folder of a model or adapter", dir, name)
 		}
 	}
-	if fresh {
-		return nil
-	}
-	data, err := os.ReadFile(filepath.Join(dir, "run.json"))
-	if err == nil {
-		var old struct {
-			Fingerprint string `json:"fingerprint"`
-		}
-		if json.Unmarshal(data, &old) == nil && old.Fingerprint == fingerprint {
+	return nil
+}
+
+// checkFree looks for results that are not to be replaced.
+func checkFree(dir, fingerprint string) error {
+	if _, err := os.Stat(filepath.Join(dir, runName)); err == nil {
+		if readFingerprint(filepath.Join(dir, runName)) == fingerprint {
 			return nil
 		}
 		return loader.InputErrorf("--out %s: it holds the results of another run; choose another folder, or --fresh to replace them", dir)
@@ -144,83 +200,10 @@ func (o *output) writeInfo(info *analyze.RunInfo, c *clock) error {
 	return o.commit()
 }
 
-// commit moves what was written into place, and takes away what an earlier run
-// left there and this one did not write. The earlier entries are first moved
-// aside: where a move fails, they come back.
-func (o *output) commit() error {
-	aside := filepath.Join(o.partial, "earlier")
-	if err := os.Mkdir(aside, 0o755); err != nil {
-		return writeError(o.dir, err)
-	}
-	for _, folder := range []string{filepath.Join(aside, figuresName), filepath.Join(o.dir, figuresName)} {
-		if err := os.MkdirAll(folder, 0o755); err != nil {
-			return writeError(o.dir, err)
-		}
-	}
-	var undo moves
-	err := undo.moveAll(o.dir, aside)
-	if err == nil {
-		err = undo.moveAll(o.partial, o.dir)
-	}
-	os.Remove(filepath.Join(o.dir, figuresName)) // where it stayed empty
-	if err == nil {
-		return nil
-	}
-	if back := undo.back(); back != nil {
-		o.keep = true
-		return fmt.Errorf("%w; what was there before is in %s", writeError(o.dir, err), aside)
-	}
-	return writeError(o.dir, err)
-}
-
-// moves are renames that can be taken back.
-type moves [][2]string
-
-// moveAll moves what a run writes from one folder to another: of the figures
-// only those of our own names, since others may be a user's. run.json goes
-// first: without it no folder looks complete.
-func (m *moves) moveAll(from, to string) error {
-	names := slices.Clone(report.FigureFiles())
-	for i := range names {
-		names[i] = filepath.Join(figuresName, names[i])
-	}
-	for _, name := range slices.Backward(outputs) {
-		if name != figuresName {
-			names = append(names, name)
-		}
-	}
-	for _, name := range slices.Backward(names) {
-		if err := m.move(filepath.Join(from, name), filepath.Join(to, name)); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-// move renames what is there.
-func (m *moves) move(from, to string) error {
-	if _, err := os.Lstat(from); errors.Is(err, fs.ErrNotExist) {
-		return nil
-	}
-	if err := os.Rename(from, to); err != nil {
-		return err
-	}
-	*m = append(*m, [2]string{from, to})
-	return nil
-}
-
-func (m moves) back() error {
-	var errs []error
-	for _, move := range slices.Backward(m) {
-		errs = append(errs, os.Rename(move[1], move[0]))
-	}
-	return errors.Join(errs...)
-}
-
-// discard removes what was not committed, and a folder that was made for
+// discard removes what is not worth keeping, and a folder that was made for
 // nothing.
 func (o *output) discard() {
-	if !o.keep && o.partial != "" {
+	if o.committed || !o.keep {
 		os.RemoveAll(o.partial)
 	}
 	os.Remove(o.lock.Path())
@@ -230,14 +213,30 @@ func (o *output) discard() {
 	}
 }
 
-// writeError names the folder when writing into it failed: most often the disk
-// is full. Other errors stay as they are.
+// writeFault marks that a file of the output could not be written: most often
+// the disk is full.
+type writeFault struct{ error }
+
+func (f writeFault) Unwrap() error { return f.error }
+
+// writeError names the folder when writing into it failed. Other errors, of
+// files elsewhere too, stay as they are.
 func writeError(dir string, err error) error {
-	if path, ok := errors.AsType[*fs.PathError](err); ok {
-		return loader.InputErrorf("--out %s: %w", dir, path.Err)
+	var path string
+	var cause error
+	if p, ok := errors.AsType[*fs.PathError](err); ok {
+		path, cause = p.Path, p.Err
+	} else if link, ok := errors.AsType[*os.LinkError](err); ok {
+		path, cause = link.New, link.Err
 	}
-	if link, ok := errors.AsType[*os.LinkError](err); ok {
-		return loader.InputErrorf("--out %s: %w", dir, link.Err)
+	if cause == nil || !inside(dir, path) {
+		return err
 	}
-	return err
+	return writeFault{loader.InputErrorf("--out %s: %w", dir, cause)}
+}
+
+// inside says whether a path is a folder or lies in it.
+func inside(dir, path string) bool {
+	rel, err := filepath.Rel(absolute(dir), absolute(path))
+	return err == nil && filepath.IsLocal(rel)
 }

@@ -3,7 +3,6 @@ package main
 import (
 	"errors"
 	"io/fs"
-	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -23,22 +22,21 @@ func TestMovesCanBeTakenBack(t *testing.T) {
 		must(t, os.WriteFile(path, []byte(name), 0o644))
 	}
 	before := snapshot(t, dir)
-	var undo moves
-	for _, m := range [][2]string{{"a", "a2"}, {"absent", "x"}, {"b", "a"}} {
-		if err := undo.move(filepath.Join(dir, m[0]), filepath.Join(dir, m[1])); err != nil {
-			t.Fatal(err)
-		}
+	var list moves
+	for _, m := range [][2]string{{"a", "a2"}, {"b", "a"}, {"a", "no/folder"}} {
+		list = append(list, move{filepath.Join(dir, m[0]), filepath.Join(dir, m[1])})
+	}
+	if err, back := list[:2].make(); err != nil || back != nil {
+		t.Fatal(err, back)
 	}
 	if got := string(readFile(t, dir, "a/c")); got != "b/c" {
 		t.Fatalf("a/c holds %q", got)
 	}
-	if err := undo.move(filepath.Join(dir, "a"), filepath.Join(dir, "no", "folder")); err == nil {
-		t.Fatal("a move into a folder that is not there was made")
+	must(t, list[:2].back())
+	if err, back := list.make(); err == nil || back != nil {
+		t.Fatalf("a move into a folder that is not there: %v, taken back: %v", err, back)
 	}
-	if err := undo.back(); err != nil {
-		t.Fatal(err)
-	}
-	sameFiles(t, "taken back", snapshot(t, dir), maps.Clone(before))
+	sameFiles(t, "taken back", snapshot(t, dir), before)
 }
 
 // TestOneRunAtATime: a second run into a folder that one is writing into is

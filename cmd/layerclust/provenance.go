@@ -59,7 +59,7 @@ func (j *job) runInfo(trace *extract.Trace, f *inputFlags) (analyze.RunInfo, err
 			Hidden: c.HiddenSize, Heads: c.NumHeads, SHA256: j.hashes.model, Config: c.Raw},
 		Adapters: []analyze.AdapterInfo{}, Prompts: j.in.infos, Sites: j.in.sites, Precision: f.precision, Provider: j.provider,
 		LoRAScale: f.loraScale, RepeatDepth: f.repeatDepth, Timings: j.timings, Warnings: nonNil(j.in.warnings),
-		Fingerprint: j.out.fingerprint,
+		Fingerprint: j.out.fingerprint, ResumedFrom: j.from,
 	}
 	f.note(&info)
 	for i, a := range j.in.adapters {
@@ -70,7 +70,7 @@ func (j *job) runInfo(trace *extract.Trace, f *inputFlags) (analyze.RunInfo, err
 
 // fingerprint is a digest of the inputs and of every option that changes a
 // result. It is taken before the run, which adds massive tokens to the prompts.
-func (f *inputFlags) fingerprint(in *inputs) string {
+func (f *inputFlags) fingerprint(in *inputs, provider string) string {
 	type adapter struct {
 		Name, Path string
 		Scale      float64
@@ -86,7 +86,7 @@ func (f *inputFlags) fingerprint(in *inputs) string {
 	for _, a := range in.adapters {
 		key.Adapters = append(key.Adapters, adapter{a.Name, absolute(a.Dir), a.Scale, stamps(a.Dir, a.Files())})
 	}
-	key.Options = []any{version, f.command, in.layers.chosen, in.sites, f.saveStates, f.precision, f.repeatDepth, f.loraScale, f.mask, f.bootstrap, f.seed}
+	key.Options = []any{version, f.command, in.layers.chosen, in.sites, f.saveStates, f.precision, f.repeatDepth, f.loraScale, f.mask, f.bootstrap, f.seed, provider}
 	return digest(key)
 }
 

@@ -27,21 +27,18 @@ func newRunCommand() *cobra.Command {
 }
 
 // run is the main job: open, run the layers, measure, report.
-func (f *inputFlags) run(ctx context.Context, modelDir string, stdin io.Reader, stdout, stderr io.Writer) error {
+func (f *inputFlags) run(ctx context.Context, modelDir string, stdin io.Reader, stdout, stderr io.Writer) (err error) {
 	clock := newClock()
-	job, err := f.begin(ctx, modelDir, stdin, stderr)
+	job, err := f.begin(ctx, modelDir, true, stdin, stderr)
 	if err != nil {
 		return err
 	}
-	defer job.close()
-	if err := job.measure(); err != nil {
-		return err
-	}
+	defer func() { err = job.close(err) }()
 	clock.lap(&job.timings.Load)
 
-	trace, err := extract.Run(ctx, job.in.model, job.in.adapters, job.in.prompts, f.extractOptions(job), job.take)
+	trace, err := extract.Run(ctx, job.in.model, job.in.adapters, job.in.prompts, job.attach(f.extractOptions(job.in)), job.take)
 	if err != nil {
-		return err
+		return writeError(f.out, err)
 	}
 	clock.lap(&job.timings.Forward)
 
@@ -64,16 +61,19 @@ func (f *inputFlags) run(ctx context.Context, modelDir string, stdin io.Reader, 
 // even where that is not chosen, since a token may become massive at any layer
 // and the mask is one for all choices of layers; without the mask it stops at
 // the last chosen one.
-func (f *inputFlags) extractOptions(j *job) extract.Options {
-	o := extract.Options{RepeatDepth: f.repeatDepth, LastLayer: -1, BF16: f.precision == "bf16", Backend: f.backend, Progress: j.progress.forward}
-	for _, site := range j.in.sites {
+func (f *inputFlags) extractOptions(in *inputs) extract.Options {
+	o := extract.Options{RepeatDepth: f.repeatDepth, LastLayer: -1, BF16: f.precision == "bf16", Backend: f.backend, MaxMemory: f.maxMemory.orDefault()}
+	for _, site := range in.sites {
 		o.Sites = append(o.Sites, extract.Site(site))
 	}
-	if last := j.in.layers.last(); f.mask == analyze.MaskNone && last < len(j.in.layers.chosen)-1 {
+	if last := in.layers.last(); f.mask == analyze.MaskNone && last < len(in.layers.chosen)-1 {
 		o.LastLayer = last
 	}
 	return o
 }
+
+// saveEvery is the least time between checkpoints; a test makes it shorter.
+var saveEvery = time.Second
 
 // clock measures the parts of a run.
 type clock struct{ start, last time.Time }

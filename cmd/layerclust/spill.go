@@ -1,57 +1,71 @@
 package main
 
 import (
+	"encoding/binary"
 	"fmt"
 	"os"
-
-	"github.com/layerclust/layerclust/analyze"
 )
 
-// spill is an analyze.Store in one temporary file: what a study keeps between
-// the forward pass and the analysis grows with layers, variants and prompts,
-// and memory must not.
+// spill is an analyze.Store in one file: what a study keeps between the forward
+// pass and the analysis grows with layers, variants and prompts, and memory must
+// not. Each entry is its length as uint64, little-endian, and its bytes.
 type spill struct {
 	file *os.File
 	size int64
-	at   map[analyze.Key]extent
 }
 
-// extent is where a key's bytes lie.
-type extent struct {
-	offset int64
-	n      int
-}
-
-// newSpill makes a file in dir that is gone when it is closed or the process
-// ends.
-func newSpill(dir string) (*spill, error) {
-	f, err := os.CreateTemp(dir, "clouds-")
+// openSpill opens the file at path as it was when it had the given size; what
+// came after is lost. Of size 0 it is made.
+func openSpill(path string, size int64) (*spill, error) {
+	flags := os.O_RDWR
+	if size == 0 {
+		flags |= os.O_CREATE
+	}
+	f, err := os.OpenFile(path, flags, 0o644)
 	if err != nil {
 		return nil, err
 	}
-	return &spill{file: f, at: map[analyze.Key]extent{}}, nil
+	info, err := f.Stat()
+	if err == nil && info.Size() < size {
+		err = fmt.Errorf("%s: %d bytes, there were %d", path, info.Size(), size)
+	}
+	if err == nil {
+		err = f.Truncate(size)
+	}
+	if err != nil {
+		f.Close()
+		return nil, err
+	}
+	return &spill{file: f, size: size}, nil
 }
 
-func (s *spill) Put(k analyze.Key, b []byte) error {
-	if _, err := s.file.WriteAt(b, s.size); err != nil {
-		return err
+// lengthSize is how many bytes come before those of an entry.
+const lengthSize = 8
+
+func (s *spill) Put(b []byte) (int64, error) {
+	at := s.size
+	if _, err := s.file.WriteAt(binary.LittleEndian.AppendUint64(nil, uint64(len(b))), at); err != nil {
+		return 0, err
 	}
-	s.at[k] = extent{s.size, len(b)}
-	s.size += int64(len(b))
-	return nil
+	if _, err := s.file.WriteAt(b, at+lengthSize); err != nil {
+		return 0, err
+	}
+	s.size += lengthSize + int64(len(b))
+	return at, nil
 }
 
-func (s *spill) Get(k analyze.Key) ([]byte, error) {
-	e, ok := s.at[k]
-	if !ok {
-		return nil, fmt.Errorf("%s was not stored", k)
+func (s *spill) Get(at int64) ([]byte, error) {
+	var length [lengthSize]byte
+	if _, err := s.file.ReadAt(length[:], at); err != nil {
+		return nil, err
 	}
-	b := make([]byte, e.n)
-	_, err := s.file.ReadAt(b, e.offset)
+	n := binary.LittleEndian.Uint64(length[:])
+	if n > uint64(s.size-at) {
+		return nil, fmt.Errorf("%s: an entry of %d bytes at %d of %d", s.file.Name(), n, at, s.size)
+	}
+	b := make([]byte, n)
+	_, err := s.file.ReadAt(b, at+lengthSize)
 	return b, err
 }
 
-func (s *spill) close() {
-	s.file.Close()
-	os.Remove(s.file.Name())
-}
+func (s *spill) close() { s.file.Close() }

@@ -3,7 +3,7 @@
 // nothing. No measure is taken and no state is written, which is what another
 // program's forward pass can be compared with; `make bench` does so.
 //
-//	forward MODEL [--adapter [NAME=]DIR[@SCALE]]... (--tokens N | --prompts FILE.jsonl) [--precision f32|bf16] [--repeat R]
+//	forward MODEL [--adapter [NAME=]DIR[@SCALE]]... (--tokens N | --prompts FILE.jsonl) [--precision f32|bf16] [--backend B] [--repeat R]
 //
 // Standard output is one JSON object on one line. Every pass reads the weights
 // again, as the engine does for each run; load_s is only what comes before it.
@@ -20,6 +20,7 @@ import (
 	"os"
 	"os/signal"
 	"slices"
+	"strings"
 	"time"
 
 	"github.com/layerclust/layerclust/extract"
@@ -46,7 +47,10 @@ func forward(ctx context.Context, args []string, w io.Writer) error {
 		return err
 	}
 	defer j.close()
-	result := j.describe()
+	result, err := j.describe()
+	if err != nil {
+		return err
+	}
 	result.Load = time.Since(start).Seconds()
 	for range j.repeat {
 		start := time.Now()
@@ -77,24 +81,26 @@ type timings struct {
 	Checksum   float64   `json:"checksum"` // of the states: near another engine's for the same inputs
 }
 
-func (j *job) describe() timings {
-	t := timings{Variants: 1 + len(j.opened), Prompts: len(j.ids), Layers: j.model.Config.NumLayers, Precision: j.precision}
-	t.Provider, _, _ = extract.Provider(j.options()) // an engine that cannot be had has ended the pass before
+func (j *job) describe() (timings, error) {
+	provider, _, err := extract.Provider(j.options())
+	t := timings{Variants: 1 + len(j.opened), Prompts: len(j.ids), Layers: j.model.Config.NumLayers,
+		Precision: j.precision, Provider: provider}
 	for _, p := range j.ids {
 		t.Tokens += t.Variants * len(p.IDs)
 	}
-	return t
+	return t, err
 }
 
-// pass is one forward pass to the final norm, without the head.
+// options are those of a forward pass to the final norm, without the head.
+func (j *job) options() extract.Options {
+	return extract.Options{LastLayer: -1, NoLoss: true, BF16: j.precision == "bf16", Backend: j.backend}
+}
+
+// pass is one forward pass.
 func (j *job) pass(ctx context.Context) error {
 	j.sum = 0
 	_, err := extract.Run(ctx, j.model, j.opened, j.ids, j.options(), j.touch)
 	return err
-}
-
-func (j *job) options() extract.Options {
-	return extract.Options{LastLayer: -1, NoLoss: true, BF16: j.precision == "bf16", Backend: j.backend}
 }
 
 // touch reads one value of every token, so that no engine gains by giving out
@@ -124,10 +130,10 @@ type job struct {
 
 // parse reads the command line; MODEL comes first, as in layerclust run.
 func parse(args []string) (*job, error) {
-	if len(args) == 0 {
-		return nil, fmt.Errorf("no MODEL given")
+	j := new(job)
+	if len(args) > 0 && !strings.HasPrefix(args[0], "-") {
+		j.dir, args = args[0], args[1:]
 	}
-	j := &job{dir: args[0]}
 	flags := flag.NewFlagSet("forward", flag.ContinueOnError)
 	flags.Func("adapter", "`[NAME=]DIR[@SCALE]` of a PEFT adapter; repeatable", func(s string) error {
 		j.adapters = append(j.adapters, s)
@@ -138,10 +144,12 @@ func parse(args []string) (*job, error) {
 	flags.StringVar(&j.precision, "precision", "f32", "`f32`, or bf16: activations rounded before each product")
 	flags.StringVar(&j.backend, "backend", extract.EngineAuto, "what computes, as in layerclust run")
 	flags.IntVar(&j.repeat, "repeat", 1, "`R` passes, of which the best is forward_s")
-	if err := flags.Parse(args[1:]); err != nil {
+	if err := flags.Parse(args); err != nil {
 		return nil, err
 	}
 	switch {
+	case j.dir == "":
+		return nil, fmt.Errorf("no MODEL given before the flags")
 	case flags.NArg() > 0:
 		return nil, fmt.Errorf("argument %q: want one MODEL, before the flags", flags.Arg(0))
 	case j.precision != "f32" && j.precision != "bf16":

@@ -79,6 +79,7 @@ func TestForwardRefusesByName(t *testing.T) {
 		{nil, "MODEL"},
 		{[]string{model, "more"}, `"more"`},
 		{[]string{model, "--precision", "f16"}, "--precision f16"},
+		{[]string{model, "--backend", "abacus"}, "abacus"},
 		{[]string{model, "--repeat", "0"}, "--repeat 0"},
 		{[]string{model, "--tokens", "0"}, "--tokens 0"},
 		{[]string{model, "--prompts", text}, "text.jsonl"},

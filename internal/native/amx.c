@@ -141,12 +141,10 @@ TARGET void lc_amx_pack_weight(const void *raw, int type, long row, long n, long
 	}
 }
 
-// quad adds to 2 x 2 tiles of sums the products of count column tiles of two
-// weight tiles, w0 and w1, with two tiles of x. The sums are at c, c + 256 (the
-// second weight tile) and c + next (the second tile of x).
-INLINE void quad(const uint16_t *w0, const uint16_t *w1, int w_parts, const uint16_t *x0, const uint16_t *x1, int x_parts,
-                 long count, float *c, long next, int begin) {
-	if (begin) {
+// begin and end bracket the 2 x 2 tiles of sums at c, c + 256 (the second weight
+// tile) and c + next (the second tile of x).
+INLINE void begin(const float *c, long next, int zero) {
+	if (zero) {
 		_tile_zero(0);
 		_tile_zero(1);
 		_tile_zero(2);
@@ -157,26 +155,39 @@ INLINE void quad(const uint16_t *w0, const uint16_t *w1, int w_parts, const uint
 		_tile_loadd(2, c + 256, 64);
 		_tile_loadd(3, c + next + 256, 64);
 	}
-	for (long k = 0; k < count; k++) {
-		for (int j = 0; j < w_parts; j++, w0 += tile, w1 += tile) {
-			_tile_loadd(4, w0, 64);
-			_tile_loadd(5, w1, 64);
-			for (int p = 0; p < x_parts && p + j < 3; p++) {
-				_tile_loadd(6, x0 + p * tile, 64);
-				_tile_loadd(7, x1 + p * tile, 64);
-				_tile_dpbf16ps(0, 4, 6);
-				_tile_dpbf16ps(1, 4, 7);
-				_tile_dpbf16ps(2, 5, 6);
-				_tile_dpbf16ps(3, 5, 7);
-			}
-		}
-		x0 += x_parts * tile;
-		x1 += x_parts * tile;
-	}
+}
+
+INLINE void end(float *c, long next) {
 	_tile_stored(0, c, 64);
 	_tile_stored(1, c + next, 64);
 	_tile_stored(2, c + 256, 64);
 	_tile_stored(3, c + next + 256, 64);
+}
+
+// step adds the products of the j-th parts of two weight tiles, whose rows lie
+// stride bytes apart, with two tiles of x.
+INLINE void step(const uint16_t *w0, const uint16_t *w1, long stride, int j, const uint16_t *x0, const uint16_t *x1, int x_parts) {
+	_tile_loadd(4, w0, stride);
+	_tile_loadd(5, w1, stride);
+	for (int p = 0; p < x_parts && p + j < 3; p++) {
+		_tile_loadd(6, x0 + p * tile, 64);
+		_tile_loadd(7, x1 + p * tile, 64);
+		_tile_dpbf16ps(0, 4, 6);
+		_tile_dpbf16ps(1, 4, 7);
+		_tile_dpbf16ps(2, 5, 6);
+		_tile_dpbf16ps(3, 5, 7);
+	}
+}
+
+// quad adds to 2 x 2 tiles of sums the products of count column tiles of two
+// packed weight tiles with two tiles of x.
+INLINE void quad(const uint16_t *w0, const uint16_t *w1, int w_parts, const uint16_t *x0, const uint16_t *x1, int x_parts,
+                 long count, float *c, long next, int zero) {
+	begin(c, next, zero);
+	for (long k = 0; k < count; k++, x0 += x_parts * tile, x1 += x_parts * tile)
+		for (int j = 0; j < w_parts; j++, w0 += tile, w1 += tile)
+			step(w0, w1, 64, j, x0, x1, x_parts);
+	end(c, next);
 }
 
 // The order of the work keeps two row tiles of x, of one chunk, in the first
@@ -203,8 +214,36 @@ INLINE void sums(const uint16_t *w, long w_tiles, int w_parts, const uint16_t *x
 	}
 }
 
-TARGET void lc_amx_multiply(const uint16_t *w, long w_tiles, int w_parts, const uint16_t *x, long x_tiles, int x_parts, long cols,
-                            const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add) {
+// sums_few goes over all columns at once. While it computes with two weight tiles
+// it asks for those after them, so that the wait for memory passes beside the
+// arithmetic.
+INLINE void sums_few(const uint16_t *w, long n, long cols, const uint16_t *x, long x_tiles, int x_parts,
+                     const int32_t *rows, long count, float *c) {
+	const long col_tiles = cols / 32, next = n / 16 * 256, pair = 32 * cols;
+	const long pairs = (count + 1) / 2, lines = (32 + pairs - 1) / pairs; // to ask for in a step
+	const uint16_t *last = w + n * cols;
+	for (long r = 0; r < n; r += 32, w += pair) {
+		const uint16_t *ask = w + pair;
+		for (long m = 0; m < count; m += 2) {
+			const long odd = m + 1 < count;
+			float *sum = c + m * next + r / 16 * 256;
+			begin(sum, odd * next, 1);
+			for (long k = 0; k < col_tiles; k += lc_chunk) {
+				const long width = col_tiles - k < lc_chunk ? col_tiles - k : lc_chunk;
+				const uint16_t *xk = x + k * x_tiles * x_parts * tile;
+				const uint16_t *x0 = xk + rows[m] / 16 * width * x_parts * tile, *x1 = xk + rows[m + odd] / 16 * width * x_parts * tile;
+				for (long i = 0; i < width; i++) {
+					for (long l = 0; l < lines && ask < last; l++, ask += 32)
+						_mm_prefetch(ask, _MM_HINT_T1);
+					step(w + (k + i) * 32, w + (k + i) * 32 + 16 * cols, cols * 2, 0, x0 + i * x_parts * tile, x1 + i * x_parts * tile, x_parts);
+				}
+			}
+			end(sum, odd * next);
+		}
+	}
+}
+
+INLINE void configure(void) {
 	struct {
 		uint8_t palette, start, reserved[14];
 		uint16_t bytes[16];
@@ -218,18 +257,12 @@ TARGET void lc_amx_multiply(const uint16_t *w, long w_tiles, int w_parts, const 
 	}
 	__asm__ volatile("" ::"r"(&config) : "memory"); // gcc's intrinsic does not say that it reads the whole of it
 	_tile_loadconfig(&config);
-	const long col_tiles = (cols + 31) / 32;
-	// One loop for each usual number of parts, unrolled by the compiler.
-	if (w_parts == 1 && x_parts == 3)
-		sums(w, w_tiles, 1, x, x_tiles, 3, col_tiles, rows, count, scratch);
-	else if (w_parts == 1 && x_parts == 1)
-		sums(w, w_tiles, 1, x, x_tiles, 1, col_tiles, rows, count, scratch);
-	else
-		sums(w, w_tiles, w_parts, x, x_tiles, x_parts, col_tiles, rows, count, scratch);
-	_tile_release();
+}
+
+// turn brings the sums into rows of dst.
+INLINE void turn(const float *c, long w_tiles, const int32_t *rows, long count, float *dst, long ldd, int add) {
 	for (long m = 0; m < count; m++)
-		for (long n = 0; n < w_tiles; n++) {
-			const float *c = scratch + (m * w_tiles + n) * 256;
+		for (long n = 0; n < w_tiles; n++, c += 256) {
 			__m512i r[16];
 			for (int i = 0; i < 16; i++)
 				r[i] = _mm512_loadu_si512(c + 16 * i);
@@ -242,6 +275,33 @@ TARGET void lc_amx_multiply(const uint16_t *w, long w_tiles, int w_parts, const 
 		}
 }
 
+// For each usual number of parts there is a loop of its own, unrolled by the
+// compiler.
+TARGET void lc_amx_multiply(const uint16_t *w, long w_tiles, int w_parts, const uint16_t *x, long x_tiles, int x_parts, long cols,
+                            const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add) {
+	const long col_tiles = (cols + 31) / 32;
+	configure();
+	if (w_parts == 1 && x_parts == 3)
+		sums(w, w_tiles, 1, x, x_tiles, 3, col_tiles, rows, count, scratch);
+	else if (w_parts == 1 && x_parts == 1)
+		sums(w, w_tiles, 1, x, x_tiles, 1, col_tiles, rows, count, scratch);
+	else
+		sums(w, w_tiles, w_parts, x, x_tiles, x_parts, col_tiles, rows, count, scratch);
+	_tile_release();
+	turn(scratch, w_tiles, rows, count, dst, ldd, add);
+}
+
+TARGET void lc_amx_multiply_few(const uint16_t *w, long n, long cols, const uint16_t *x, long x_tiles, int x_parts,
+                                const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add) {
+	configure();
+	if (x_parts == 3)
+		sums_few(w, n, cols, x, x_tiles, 3, rows, count, scratch);
+	else
+		sums_few(w, n, cols, x, x_tiles, 1, rows, count, scratch);
+	_tile_release();
+	turn(scratch, n / 16, rows, count, dst, ldd, add);
+}
+
 #else
 
 int lc_amx_open(void) { return 0; }
@@ -249,5 +309,7 @@ void lc_amx_pack_weight(const void *raw, int type, long row, long n, long cols, 
 void lc_amx_pack_rows(const float *x, long stride, long at, long row_tiles, long col, long n, long cols, int parts, uint16_t *dst) {}
 void lc_amx_multiply(const uint16_t *w, long w_tiles, int w_parts, const uint16_t *x, long x_tiles, int x_parts, long cols,
                      const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add) {}
+void lc_amx_multiply_few(const uint16_t *w, long n, long cols, const uint16_t *x, long x_tiles, int x_parts,
+                         const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add) {}
 
 #endif

@@ -31,8 +31,10 @@ func (t DType) Size() int {
 // goroutine.
 type Block struct {
 	kernel  *Kernel
+	raw     []byte // n rows of cols elements of dtype
 	dtype   DType
-	n, cols int       // rows of the weight held, and their length
+	n, cols int
+	packed  bool      // whether one of the next two holds them
 	tiles   []uint16  // [chunk][row tile][col tile][part][512], as amx.h has it
 	plain   []float32 // (n, cols)
 	scratch []float32 // tiles of sums
@@ -48,42 +50,49 @@ func (k *Kernel) NewBlock() *Block { return &Block{kernel: k} }
 // since a product's order of sums may depend on it.
 func BlockRows(out, in int) int { return min(256, max(32, out/8)) &^ 31 }
 
-// PieceRows is how many rows of a weight a Block takes at a time.
-const PieceRows = 32
-
-// Begin makes the block hold n rows of a weight (out, cols) of type t.
-func (b *Block) Begin(t DType, n, cols int) {
-	if n == 0 || cols == 0 {
-		panic("native: a block of nothing")
+// Load makes the block hold n rows of a weight (out, cols) of type t, as the file
+// has them. raw is read until the next Load: what is packed of it, and when,
+// depends on how many rows it is multiplied with.
+func (b *Block) Load(raw []byte, t DType, n, cols int) {
+	if len(raw) != n*cols*t.Size() || len(raw) == 0 {
+		panic(fmt.Sprintf("native: %d bytes for %d x %d elements", len(raw), n, cols))
 	}
-	b.dtype, b.n, b.cols = t, n, cols
-	if !b.kernel.amx() {
-		b.plain = grown(b.plain, n*cols)
+	b.raw, b.dtype, b.n, b.cols, b.packed = raw, t, n, cols, false
+}
+
+// pack brings the rows into the form that products with many rows are made from.
+func (b *Block) pack() {
+	if b.packed {
 		return
 	}
-	if size := b.rowTiles() * colTiles(cols) * b.parts() * tileSize; cap(b.tiles) < size {
+	b.packed = true
+	if !b.kernel.amx() {
+		b.plain = grown(b.plain, b.n*b.cols)
+		widen(b.plain, b.raw, b.dtype)
+		return
+	}
+	if size := b.rowTiles() * colTiles(b.cols) * b.parts() * tileSize; cap(b.tiles) < size {
 		b.tiles = aligned(size)
 	} else {
 		b.tiles = b.tiles[:size]
 	}
-}
-
-// Put packs rows from row on, a multiple of PieceRows, as the file has them: as
-// many as that, or what is left.
-func (b *Block) Put(row int, raw []byte) {
-	n := min(PieceRows, b.n-row)
-	if row%PieceRows != 0 || n <= 0 || len(raw) != n*b.cols*b.dtype.Size() {
-		panic(fmt.Sprintf("native: %d bytes for row %d of %d x %d elements", len(raw), row, b.n, b.cols))
+	for row := 0; row < b.n; row += 32 {
+		C.lc_amx_pack_weight(unsafe.Pointer(&b.raw[row*b.cols*b.dtype.Size()]), C.int(b.dtype), C.long(row), C.long(min(32, b.n-row)),
+			C.long(b.cols), C.long(b.rowTiles()), (*C.uint16_t)(&b.tiles[0]))
 	}
-	if !b.kernel.amx() {
-		widen(b.plain[row*b.cols:][:n*b.cols], raw, b.dtype)
-		return
-	}
-	C.lc_amx_pack_weight(unsafe.Pointer(&raw[0]), C.int(b.dtype), C.long(row), C.long(n), C.long(b.cols), C.long(b.rowTiles()), (*C.uint16_t)(&b.tiles[0]))
 }
 
 // parts is the number of bfloat16 parts of an element.
 func (b *Block) parts() int { return 1 + int(b.dtype) }
+
+// fewTiles is up to how many row tiles of activations a weight is not packed for.
+const fewTiles = 8
+
+// few says whether a product with so many row tiles is better made from the
+// weight as it lies.
+func (b *Block) few(tiles int) bool {
+	return tiles <= fewTiles && b.dtype == BF16 && b.n%32 == 0 && b.cols%32 == 0
+}
 
 // rowTiles is the number of row tiles held, which come in pairs.
 func (b *Block) rowTiles() int { return (b.n + 31) / 32 * 2 }
@@ -110,6 +119,7 @@ func (b *Block) Multiply(dst []float32, x *Rows, spans []Span, add bool) error {
 		b.multiplyTiles(dst, x, spans, add)
 		return nil
 	}
+	b.pack()
 	for _, s := range spans {
 		if err := b.multiplyPlain(dst, x, s, add); err != nil {
 			return err
@@ -129,9 +139,16 @@ func (b *Block) multiplyTiles(dst []float32, x *Rows, spans []Span, add bool) {
 		return
 	}
 	b.scratch = grown(b.scratch, len(b.rows)*b.rowTiles()*256)
+	tiles, parts, rows, count := (*C.uint16_t)(&x.tiles[0]), C.int(x.parts), (*C.int32_t)(&b.rows[0]), C.long(len(b.rows))
+	scratch, to, stride := (*C.float)(&b.scratch[0]), (*C.float)(&dst[0]), C.long(Stride(b.n))
+	if b.few(len(b.rows)) {
+		C.lc_amx_multiply_few((*C.uint16_t)(unsafe.Pointer(&b.raw[0])), C.long(b.n), C.long(b.cols),
+			tiles, C.long(x.rows/RowTile), parts, rows, count, scratch, to, stride, flag(add))
+		return
+	}
+	b.pack()
 	C.lc_amx_multiply((*C.uint16_t)(&b.tiles[0]), C.long(b.rowTiles()), C.int(b.parts()),
-		(*C.uint16_t)(&x.tiles[0]), C.long(x.rows/RowTile), C.int(x.parts), C.long(b.cols), (*C.int32_t)(&b.rows[0]), C.long(len(b.rows)),
-		(*C.float)(&b.scratch[0]), (*C.float)(&dst[0]), C.long(Stride(b.n)), flag(add))
+		tiles, C.long(x.rows/RowTile), parts, C.long(b.cols), rows, count, scratch, to, stride, flag(add))
 }
 
 // multiplyPlain multiplies the rows of one text in pieces of fixed sizes, the

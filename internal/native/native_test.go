@@ -46,15 +46,6 @@ func weight(r *rand.Rand, t DType, n, cols int) ([]byte, []float32) {
 	return raw, values
 }
 
-// load puts a whole weight into a block.
-func load(b *Block, raw []byte, t DType, n, cols int) {
-	b.Begin(t, n, cols)
-	for row := 0; row < n; row += PieceRows {
-		size := cols * t.Size()
-		b.Put(row, raw[row*size:min(row+PieceRows, n)*size])
-	}
-}
-
 // activations are rows as a norm leaves them, with one column that outweighs the others.
 func activations(r *rand.Rand, rows, cols int) []float32 {
 	x := make([]float32, rows*cols)
@@ -100,7 +91,7 @@ func TestMultiply(t *testing.T) {
 					rows := k.NewRows(c.rows, c.cols, false)
 					rows.Set(0, c.rows, 0, c.cols, x, c.cols)
 					b := k.NewBlock()
-					load(b, raw, dtype, c.n, c.cols)
+					b.Load(raw, dtype, c.n, c.cols)
 					dst := make([]float32, c.rows*Stride(c.n))
 					spans := []Span{{0, 16}, {c.rows - 16, c.rows}}
 					if err := b.Multiply(dst, rows, spans, false); err != nil {
@@ -123,7 +114,7 @@ func TestAdd(t *testing.T) {
 		rows := k.NewRows(16, 64, false)
 		rows.Set(0, 16, 0, 64, activations(r, 16, 64), 64)
 		b := k.NewBlock()
-		load(b, raw, BF16, 32, 64)
+		b.Load(raw, BF16, 32, 64)
 		once, twice := make([]float32, 16*32), make([]float32, 16*32)
 		for _, err := range []error{
 			b.Multiply(once, rows, []Span{{0, 16}}, false),
@@ -149,7 +140,7 @@ func TestCompany(t *testing.T) {
 		r := rand.New(rand.NewPCG(5, 6))
 		raw, _ := weight(r, BF16, n, cols)
 		b := k.NewBlock()
-		load(b, raw, BF16, n, cols)
+		b.Load(raw, BF16, n, cols)
 		text := activations(r, 80, cols)
 		alone, among := k.NewRows(80, cols, false), k.NewRows(800, cols, false)
 		alone.Set(0, 80, 0, cols, text, cols)
@@ -177,7 +168,7 @@ func TestBF16(t *testing.T) {
 		rows := k.NewRows(16, 256, true)
 		rows.Set(0, 16, 0, 256, x, 256)
 		b := k.NewBlock()
-		load(b, raw, BF16, 32, 256)
+		b.Load(raw, BF16, 32, 256)
 		dst := make([]float32, 16*32)
 		if err := b.Multiply(dst, rows, []Span{{0, 16}}, false); err != nil {
 			t.Fatal(err)
@@ -242,7 +233,7 @@ func BenchmarkMultiply(b *testing.B) {
 				block := k.NewBlock()
 				dst := make([]float32, rows*n)
 				for b.Loop() {
-					load(block, raw, BF16, n, cols)
+					block.Load(raw, BF16, n, cols)
 					if err := block.Multiply(dst, x, []Span{{0, rows}}, false); err != nil {
 						b.Fatal(err)
 					}

@@ -3,8 +3,8 @@ package vec
 import "math"
 
 const (
-	lanes      = 64 // queries of a work item
-	keysAtOnce = 64 // divides lanes' multiples: the last block of keys is the queries' own
+	lanes = 64 // queries beside each other
+	step  = 64 // keys at a time
 )
 
 // Attention is causal grouped-query attention of one prompt: each query sees the
@@ -16,56 +16,85 @@ type Attention struct {
 	QStride, KVStride, OutStride    int
 }
 
+// queries returns how many queries a work item has. Heads of a group share what is
+// read of K and V; a head without a group reads it once for twice the queries.
+func (a Attention) queries() int {
+	if a.Heads > a.KVHeads {
+		return lanes
+	}
+	return 2 * lanes
+}
+
 // Blocks returns the number of work items, which may run in any order and side by
-// side: a key-value head and 64 queries, counted from token 0.
+// side: a key-value head and some queries, counted from token 0.
 func (a Attention) Blocks() int {
-	return a.KVHeads * ((a.Tokens + lanes - 1) / lanes)
+	return a.KVHeads * ((a.Tokens + a.queries() - 1) / a.queries())
 }
 
 // Scratch returns how many values one Run needs.
 func (a Attention) Scratch() int {
-	group := a.Heads / a.KVHeads
-	return keysAtOnce*lanes + lanes + group*(2*a.HeadDim*lanes+2*lanes)
+	return step*lanes + lanes + step*a.HeadDim + a.panels()*a.panelSize()
 }
 
 // Run does one work item: q (Tokens, QStride), k and v (Tokens, KVStride), out
 // (Tokens, OutStride). The longest items have the lowest numbers, so that
 // goroutines which take them in order end together. out may be q with the same
-// stride: an item reads its queries first, and no other item reads them.
+// stride: an item reads its queries first, and no other item reads them. All values
+// must be finite, or a weight of 0 does not keep a later token's away.
 func (a Attention) Run(block int, out, q, k, v, scratch []float32) {
 	t := a.item(block, scratch)
-	for h := range t.heads {
-		t.load(h, q)
+	for i := range a.panels() {
+		t.load(t.panel(i), q)
 	}
-	for key := t.firstKey(); key < t.first+t.n; key += keysAtOnce {
-		for h := range t.heads {
-			t.attend(h, key, k, v)
+	for key := t.firstKey(); key < min(t.first+a.queries(), a.Tokens); key += step {
+		t.loadValues(key, v)
+		for i := range a.panels() {
+			t.attend(t.panel(i), key, k)
 		}
 	}
-	for h := range t.heads {
-		t.store(h, out)
+	for i := range a.panels() {
+		t.store(t.panel(i), out)
 	}
 }
 
-// item is a work item.
+// item is a work item: queries from first on of the heads of a key-value head.
 type item struct {
 	Attention
-	kvHead, first, n int       // queries first..first+n-1
-	heads            int       // of the group
-	scores           []float32 // (keysAtOnce, lanes)
-	shrink           []float32 // (lanes)
-	state            []float32 // (heads, 2*HeadDim+2, lanes): Qᵀ, output, maximum, sum
+	kvHead, first int
+	scores        []float32 // (step, lanes), of one panel
+	shrink        []float32 // (lanes)
+	values        []float32 // (step, HeadDim), a block of v
+	state         []float32 // (panels, panelSize)
 }
+
+// panel is one head's n <= lanes queries from first on.
+type panel struct {
+	column, first, n int
+	q, out           []float32 // (HeadDim, lanes), both transposed
+	most, sum        []float32 // (lanes), of the softmax so far
+}
+
+func (a Attention) panels() int    { return a.Heads / a.KVHeads * a.queries() / lanes }
+func (a Attention) panelSize() int { return (2*a.HeadDim + 2) * lanes }
 
 func (a Attention) item(block int, scratch []float32) item {
 	last := a.Blocks() - 1
-	first := (last - block) / a.KVHeads * lanes
-	cut := keysAtOnce * lanes
-	return item{
-		Attention: a, kvHead: block % a.KVHeads,
-		first: first, n: min(lanes, a.Tokens-first), heads: a.Heads / a.KVHeads,
-		scores: scratch[:cut], shrink: scratch[cut : cut+lanes],
-		state: scratch[cut+lanes : a.Scratch()],
+	t := item{Attention: a, kvHead: block % a.KVHeads, first: (last - block) / a.KVHeads * a.queries()}
+	t.scores, scratch = scratch[:step*lanes], scratch[step*lanes:]
+	t.shrink, scratch = scratch[:lanes], scratch[lanes:]
+	t.values, scratch = scratch[:step*a.HeadDim], scratch[step*a.HeadDim:]
+	t.state = scratch[:a.panels()*a.panelSize()]
+	return t
+}
+
+func (t item) panel(i int) panel {
+	group := t.Heads / t.KVHeads
+	first := t.first + i/group*lanes
+	s, d := t.state[i*t.panelSize():], t.HeadDim*lanes
+	return panel{
+		column: (t.kvHead*group + i%group) * t.HeadDim,
+		first:  first, n: max(0, min(lanes, t.Tokens-first)),
+		q: s[:d], out: s[d : 2*d], most: s[2*d : 2*d+lanes], sum: s[2*d+lanes : 2*d+2*lanes],
 	}
 }
 
@@ -74,81 +103,79 @@ func (t item) firstKey() int {
 	if t.Window <= 0 {
 		return 0
 	}
-	return max(0, t.first-t.Window+1) / keysAtOnce * keysAtOnce
+	return max(0, t.first-t.Window+1) / step * step
 }
 
-// head returns the state of one head of the group.
-func (t item) head(h int) (q, o, most, sum []float32) {
-	d := t.HeadDim * lanes
-	s := t.state[h*(2*d+2*lanes):]
-	return s[:d], s[d : 2*d], s[2*d : 2*d+lanes], s[2*d+lanes : 2*d+2*lanes]
-}
-
-// load sets the state of a head: Qᵀ, scaled, with zeros in lanes without a query.
-func (t item) load(h int, q []float32) {
-	qT, o, most, sum := t.head(h)
-	clear(qT)
-	clear(o)
-	clear(sum)
-	for i := range most {
-		most[i] = -math.MaxFloat32
+// load fills a panel with scaled queries, and zeros in lanes without one.
+func (t item) load(p panel, q []float32) {
+	if p.n == 0 {
+		return
+	}
+	clear(p.out)
+	clear(p.sum)
+	for i := range p.most {
+		p.most[i] = -math.MaxFloat32
+	}
+	if p.n < lanes {
+		clear(p.q)
 	}
 	scale := float32(1 / math.Sqrt(float64(t.HeadDim)))
-	column := (t.kvHead*t.heads + h) * t.HeadDim
-	for i := range t.n {
-		row := q[(t.first+i)*t.QStride+column:][:t.HeadDim]
-		for d, x := range row {
-			qT[d*lanes+i] = x * scale
-		}
+	chosen.transpose(p.q, lanes, matrix{q[p.first*t.QStride+p.column:], p.n, t.HeadDim, t.QStride, 1}, scale)
+}
+
+// loadValues copies a block of v, whose rows would evict each other from the cache:
+// in place they are often a power of two apart.
+func (t item) loadValues(key int, v []float32) {
+	at := key*t.KVStride + t.kvHead*t.HeadDim
+	for i := range min(step, t.Tokens-key) {
+		copy(t.values[i*t.HeadDim:(i+1)*t.HeadDim], v[at+i*t.KVStride:])
 	}
 }
 
 // attend brings in a block of keys.
-func (t item) attend(h, key int, k, v []float32) {
-	qT, o, most, sum := t.head(h)
-	n := min(keysAtOnce, t.first+t.n-key)
-	at := key*t.KVStride + t.kvHead*t.HeadDim
+func (t item) attend(p panel, key int, k []float32) {
+	n := min(step, p.first+p.n-key)
+	if p.n == 0 || n <= 0 {
+		return
+	}
 	scores := t.scores[:n*lanes]
 	clear(scores)
-	chosen.product(scores, matrix{k[at:], n, t.HeadDim, t.KVStride, 1}, qT)
-	t.mask(scores, key)
-	chosen.softmax(scores, most, sum, t.shrink)
+	k = k[key*t.KVStride+t.kvHead*t.HeadDim:]
+	chosen.product(scores, matrix{k, n, t.HeadDim, t.KVStride, 1}, p.q)
+	t.mask(scores, key-p.first)
+	chosen.softmax(scores, p.most, p.sum, t.shrink)
 	if !ones(t.shrink) {
-		chosen.mulRows(o, t.shrink)
+		chosen.mulRows(p.out, t.shrink)
 	}
-	chosen.product(o, matrix{v[at:], t.HeadDim, n, 1, t.KVStride}, scores)
+	chosen.product(p.out, matrix{t.values, t.HeadDim, n, 1, t.HeadDim}, scores)
 }
 
 // mask sets to -Inf the scores of keys that a query must not see: keys after it,
-// and keys before its window. Row i of scores is key+i, lane j query first+j.
-func (t item) mask(scores []float32, key int) {
-	for i := 0; i < len(scores); i += lanes {
-		row, ahead := scores[i:i+lanes], key+i/lanes-t.first
+// and keys before its window. Row i of scores is key ahead+i, counted from the
+// query of lane 0.
+func (t item) mask(scores []float32, ahead int) {
+	for ; len(scores) > 0; scores = scores[lanes:] {
 		for j := range min(max(ahead, 0), lanes) {
-			row[j] = float32(math.Inf(-1))
+			scores[j] = float32(math.Inf(-1))
 		}
-		if t.Window <= 0 {
-			continue
+		if t.Window > 0 {
+			for j := max(ahead+t.Window, 0); j < lanes; j++ {
+				scores[j] = float32(math.Inf(-1))
+			}
 		}
-		for j := max(ahead+t.Window, 0); j < lanes; j++ {
-			row[j] = float32(math.Inf(-1))
-		}
+		ahead++
 	}
 }
 
-func (t item) store(h int, out []float32) {
-	_, o, _, sum := t.head(h)
-	for i, s := range sum {
+func (t item) store(p panel, out []float32) {
+	if p.n == 0 {
+		return
+	}
+	for i, s := range p.sum {
 		t.shrink[i] = 1 / s
 	}
-	chosen.mulRows(o, t.shrink)
-	column := (t.kvHead*t.heads + h) * t.HeadDim
-	for i := range t.n {
-		row := out[(t.first+i)*t.OutStride+column:][:t.HeadDim]
-		for d := range row {
-			row[d] = o[d*lanes+i]
-		}
-	}
+	chosen.mulRows(p.out, t.shrink)
+	chosen.transpose(out[p.first*t.OutStride+p.column:], t.OutStride, matrix{p.out, t.HeadDim, p.n, lanes, 1}, 1)
 }
 
 func ones(x []float32) bool {

@@ -135,6 +135,17 @@ func TestAttentionOfASink(t *testing.T) {
 	})
 }
 
+func TestAttentionAllocatesNothing(t *testing.T) {
+	a := shape(70, 2, 2, 16, 0)
+	q, k, v := a.inputs(6)
+	scratch := make([]float32, a.Scratch())
+	eachWay(t, func(t *testing.T) {
+		if n := testing.AllocsPerRun(10, func() { a.Run(1, q, q, k, v, scratch) }); n != 0 {
+			t.Errorf("%v allocations a run", n)
+		}
+	})
+}
+
 func FuzzAttention(f *testing.F) {
 	f.Add(uint8(70), uint8(2), uint8(1), uint8(20), uint8(0), uint64(1))
 	f.Add(uint8(1), uint8(0), uint8(0), uint8(0), uint8(0), uint64(2))

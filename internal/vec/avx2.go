@@ -19,6 +19,7 @@ var avx2 = way{
 	product:    productAVX2,
 	softmax:    softmaxAVX2,
 	sumExp:     sumExpAVX2,
+	transpose:  transposeAVX2,
 }
 
 func addRowsAVX2(dst, row []float32) {

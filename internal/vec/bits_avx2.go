@@ -41,19 +41,18 @@ func widenBF16AVX2(dst []float32, src []byte) {
 }
 
 func widenFP16AVX2(dst []float32, src []byte) {
-	sign, low := archsimd.BroadcastUint32x8(signBit), archsimd.BroadcastUint32x8(0x7fff)
-	rebias := archsimd.BroadcastUint32x8(112 << 23)
-	least, most := archsimd.BroadcastUint32x8(0x400), archsimd.BroadcastUint32x8(0x7c00)
+	low, sign := archsimd.BroadcastInt32x8(0x7fff), archsimd.BroadcastUint32x8(signBit)
+	rebias := archsimd.BroadcastInt32x8(112 << 23)
+	subnormals, finites := archsimd.BroadcastInt32x8(0x3ff), archsimd.BroadcastInt32x8(0x7bff) // the greatest
 	tiny := archsimd.BroadcastFloat32x8(0x1p-24)
 	i := 0
 	for ; i <= len(dst)-8; i += 8 {
 		h := archsimd.LoadUint8x16(src[2*i : 2*i+16]).ReshapeToUint16s().ExtendToUint32()
-		m := h.And(low)
+		m := h.BitsToInt32().And(low)
 		u := m.ShiftAllLeft(13).Add(rebias)
-		u = u.Add(rebias).IfElse(m.GreaterEqual(most), u)
-		subnormal := m.BitsToInt32().ConvertToFloat32().Mul(tiny).ToBits()
-		u = subnormal.IfElse(m.Less(least), u)
-		u.Or(h.ShiftAllLeft(16).And(sign)).BitsToFloat32().Store(dst[i : i+8])
+		u = u.Add(rebias).IfElse(m.Greater(finites), u)
+		u = u.IfElse(m.Greater(subnormals), m.ConvertToFloat32().Mul(tiny).ToBits().BitsToInt32())
+		u.ToBits().Or(h.ShiftAllLeft(16).And(sign)).BitsToFloat32().Store(dst[i : i+8])
 	}
 	archsimd.ClearAVXUpperBits()
 	widenFP16Plain(dst[i:], src[2*i:])

@@ -17,7 +17,7 @@ const (
 // is exp(-87.34).
 const expLeast = -87
 
-// expPlain returns exp(x) for x <= 0 in float64 arithmetic, rounded once.
+// expPlain returns exp(x) for x <= 80 in float64 arithmetic, rounded once.
 func expPlain(x float32) float32 {
 	if x < expLeast {
 		return 0

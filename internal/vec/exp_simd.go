@@ -28,7 +28,7 @@ func each(x float32) (a [16]float32) {
 	return a
 }
 
-// exp512 returns exp of each lane, for x <= 0. NaN stays NaN.
+// exp512 returns exp of each lane, for x <= 80. NaN stays NaN.
 func exp512(x archsimd.Float32x16) archsimd.Float32x16 {
 	shift := archsimd.LoadFloat32x16Array(&numbers.shift)
 	t := x.MulAdd(archsimd.LoadFloat32x16Array(&numbers.log2e), shift)

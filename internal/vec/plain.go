@@ -16,4 +16,5 @@ var plain = way{
 	product:    productPlain,
 	softmax:    softmaxPlain,
 	sumExp:     sumExpPlain,
+	transpose:  transposePlain,
 }

@@ -2,26 +2,28 @@
 
 package vec
 
-// tileAVX512 adds A B to a tile of C of 4 rows and 64 columns. A row of C and of B
-// is 64 values; those of A are rowStep and colStep values apart; n columns of A.
-//
-//go:noescape
-func tileAVX512(c, a, b *float32, cStep, rowStep, colStep, n int)
+// The tiles add A B to some rows and columns of C, the number of rows in their
+// names, n columns of A: 64 columns of C and B with AVX-512, 16 with AVX2. All
+// steps are in values; a row of B is always 64 values long.
 
-// tileAVX2 is tileAVX512 for 16 columns of C and B.
-//
 //go:noescape
-func tileAVX2(c, a, b *float32, cStep, rowStep, colStep, n int)
+func tile4AVX512(c, a, b *float32, cStep, rowStep, colStep, n int)
+
+//go:noescape
+func tile6AVX2(c, a, b *float32, cStep, rowStep, colStep, n int)
+
+//go:noescape
+func tile2AVX2(c, a, b *float32, cStep, rowStep, colStep, n int)
 
 func productAVX512(c []float32, a matrix, b []float32) {
 	checkProduct(c, a, b)
 	i := 0
 	for ; i <= a.rows-4; i += 4 {
-		tileAVX512(&c[i*lanes], &a.data[i*a.rowStep], &b[0], lanes, a.rowStep, a.colStep, a.cols)
+		tile4AVX512(&c[i*lanes], &a.data[i*a.rowStep], &b[0], lanes, a.rowStep, a.colStep, a.cols)
 	}
-	// A tile with steps of 0 computes one row four times.
+	// A row left over is computed four times in one place, the steps being 0.
 	for ; i < a.rows; i++ {
-		tileAVX512(&c[i*lanes], &a.data[i*a.rowStep], &b[0], 0, 0, a.colStep, a.cols)
+		tile4AVX512(&c[i*lanes], &a.data[i*a.rowStep], &b[0], 0, 0, a.colStep, a.cols)
 	}
 }
 
@@ -29,11 +31,14 @@ func productAVX2(c []float32, a matrix, b []float32) {
 	checkProduct(c, a, b)
 	for j := 0; j < lanes; j += 16 {
 		i := 0
-		for ; i <= a.rows-4; i += 4 {
-			tileAVX2(&c[i*lanes+j], &a.data[i*a.rowStep], &b[j], lanes, a.rowStep, a.colStep, a.cols)
+		for ; i <= a.rows-6; i += 6 {
+			tile6AVX2(&c[i*lanes+j], &a.data[i*a.rowStep], &b[j], lanes, a.rowStep, a.colStep, a.cols)
 		}
-		for ; i < a.rows; i++ {
-			tileAVX2(&c[i*lanes+j], &a.data[i*a.rowStep], &b[j], 0, 0, a.colStep, a.cols)
+		for ; i <= a.rows-2; i += 2 {
+			tile2AVX2(&c[i*lanes+j], &a.data[i*a.rowStep], &b[j], lanes, a.rowStep, a.colStep, a.cols)
+		}
+		if i < a.rows {
+			tile2AVX2(&c[i*lanes+j], &a.data[i*a.rowStep], &b[j], 0, 0, a.colStep, a.cols)
 		}
 	}
 }

@@ -11,6 +11,7 @@ func softmaxAVX512(s, most, sum, shrink []float32) {
 		for i := j; i < len(s); i += lanes {
 			m = m.Max(archsimd.LoadFloat32x16(s[i : i+16]))
 		}
+		m = m.IfElse(m.Greater(old.Add(archsimd.BroadcastFloat32x16(slack))), old)
 		less := exp512(old.Sub(m))
 		var total archsimd.Float32x16
 		for i := j; i < len(s); i += lanes {
@@ -32,6 +33,7 @@ func softmaxAVX2(s, most, sum, shrink []float32) {
 		for i := j; i < len(s); i += lanes {
 			m = m.Max(archsimd.LoadFloat32x8(s[i : i+8]))
 		}
+		m = m.IfElse(m.Greater(old.Add(archsimd.BroadcastFloat32x8(slack))), old)
 		less := exp256(old.Sub(m))
 		var total archsimd.Float32x8
 		for i := j; i < len(s); i += lanes {

@@ -5,7 +5,8 @@ import (
 	"strings"
 )
 
-// way is one way to run the inner loops. Lengths have been checked.
+// way is one way to run the inner loops, which trust the lengths of their slices;
+// the plain functions say what each does.
 type way struct {
 	name       string
 	addRows    func(dst, row []float32) // dst (rows, len(row))
@@ -21,6 +22,7 @@ type way struct {
 	product    func(c []float32, a matrix, b []float32)
 	softmax    func(s, most, sum, shrink []float32)
 	sumExp     func(x []float32, most float32) float32
+	transpose  func(dst []float32, dstStep int, a matrix, scale float32)
 }
 
 // chosen is what the exported functions run; tests set it.

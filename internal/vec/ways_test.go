@@ -47,6 +47,27 @@ func sameBits(t *testing.T, what string, got, want []float32) {
 	}
 }
 
+// Vector lengths change no bit: a file of states does not tell AVX2 from AVX-512.
+func TestVectorWaysAgree(t *testing.T) {
+	all := ways()
+	if len(all) < 3 {
+		t.Skip("this build or processor has one way with vectors, or none")
+	}
+	was := chosen
+	defer func() { chosen = was }()
+	a := shape(150, 2, 2, 48, 0)
+	q, k, v := a.inputs(8)
+	var gates, outs [2][]float32
+	for i := range gates {
+		chosen = all[i+1]
+		gates[i], outs[i] = normal(5, 1003, 5), make([]float32, len(q))
+		SiLUMul(gates[i], normal(6, 1003, 1))
+		run(a, outs[i], q, k, v)
+	}
+	sameBits(t, "SiLUMul", gates[1], gates[0])
+	sameBits(t, "attention", outs[1], outs[0])
+}
+
 func TestLimit(t *testing.T) {
 	for _, c := range []struct {
 		name, value string

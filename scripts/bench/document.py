@@ -1,4 +1,5 @@
 """docs/BENCHMARKS.md out of what was measured."""
+import math
 import statistics
 
 import process
@@ -11,7 +12,9 @@ largest in parentheses. The programs of a row are run in turn (A B A B), and eac
 the best of the passes it makes (`--repeat` in the commands), on both sides alike. A ratio is the median
 of the ratios of each turn, so it is not quite the quotient of the medians beside it; below 1 the first
 named took less. All programs are given the same token ids and use all cores. Memory is looked at
-from outside every {1e3 * process.INTERVAL:.0f} ms, the same way for every program.
+from outside every {1e3 * process.INTERVAL:.0f} ms, the same way for every program: private memory is what a process holds by itself
+(RssAnon), resident memory (VmHWM) also counts the pages of files that it maps, which the system may take
+back; the page cache is in neither.
 
 Where nothing else is said, "ours" is `bin/forward` (internal/forward): the engine without measures and
 output, each pass reading the weights anew. "transformers" is transformers with PEFT on torch (`hf_peer.py`:
@@ -19,18 +22,18 @@ sdpa attention, all hidden states); its weights are in memory before its pass be
 [benchmarks.json](benchmarks.json).
 """
 
-# How a figure comes out of a run, and its form.
+# How a figure comes out of a run.
 FIGURES = {
-    "wall_s": (lambda r: r["wall_s"], "{:.2f}"),
-    "forward_s": (lambda r: r["forward_s"], "{:.3f}"),
-    "analyze_s": (lambda r: r["analyze_s"], "{:.3f}"),
-    "report_s": (lambda r: r["report_s"], "{:.3f}"),
-    "layer_ms": (lambda r: 1e3 * r["forward_s"] / r["layers"], "{:.0f}"),
-    "token_us": (lambda r: 1e6 * r["forward_s"] / r["layers"] / r["tokens"], "{:.0f}"),
-    "forward_tokens_per_s": (lambda r: r["tokens"] / r["forward_s"], "{:.0f}"),
-    "wall_tokens_per_s": (lambda r: r["tokens"] / r["wall_s"], "{:.0f}"),
-    "anon_gib": (lambda r: r["anon_bytes"] / 2**30, "{:.2f}"),
-    "resident_gib": (lambda r: r["resident_bytes"] / 2**30, "{:.2f}"),
+    "wall_s": lambda r: r["wall_s"],
+    "forward_s": lambda r: r["forward_s"],
+    "analyze_s": lambda r: r["analyze_s"],
+    "report_s": lambda r: r["report_s"],
+    "layer_ms": lambda r: 1e3 * r["forward_s"] / r["layers"],
+    "token_us": lambda r: 1e6 * r["forward_s"] / r["layers"] / r["tokens"],
+    "forward_tokens_per_s": lambda r: r["tokens"] / r["forward_s"],
+    "wall_tokens_per_s": lambda r: r["tokens"] / r["wall_s"],
+    "anon_gib": lambda r: r["anon_bytes"] / 2**30,
+    "resident_gib": lambda r: r["resident_bytes"] / 2**30,
 }
 
 
@@ -79,7 +82,9 @@ def section(table, result, machines):
 def others(rows):
     """How much the machine did beside the runs, where the system told."""
     shares = [100 * run["others"] for row in rows for runs in row["runs"].values() for run in runs if "others" in run]
-    return f" Other work took {spread(shares, '{:.0f}')} % of the processors during a run." if shares else ""
+    if not shares:
+        return ""
+    return f" Other work took {statistics.median(shares):.0f} % of the processors during a run, at most {max(shares):.0f} %."
 
 
 def grid(table, rows):
@@ -91,22 +96,27 @@ def grid(table, rows):
 
 def cell(column, runs):
     """A column's cell; a dash where the row has no such program or the system did not tell."""
+    figure = FIGURES[column.figure]
     try:
         if isinstance(column, tables.Ratio):
-            figure, form = FIGURES[column.figure][0], "{:.2f}"
-            values = [figure(a) / figure(b) for a, b in zip(runs[column.over], runs[column.under], strict=True)]
-        else:
-            figure, form = FIGURES[column.figure]
-            values = [figure(run) for run in runs[column.program]]
+            return spread(figure(a) / figure(b) for a, b in zip(runs[column.over], runs[column.under], strict=True))
+        return spread(figure(run) for run in runs[column.program])
     except KeyError:
         return "–"
-    return spread(values, form)
 
 
-def spread(values, form):
+def spread(values):
     """The median with the smallest and the largest; one number where they look the same."""
-    middle, least, most = (form.format(f(values)) for f in (statistics.median, min, max))
+    values = list(values)
+    middle, least, most = (digits(f(values)) for f in (statistics.median, min, max))
     return middle if least == most else f"{middle} ({least}–{most})"
+
+
+def digits(x):
+    """Three digits that count, and every digit before the point."""
+    if x == 0:
+        return "0"
+    return f"{x:.{max(0, 2 - math.floor(math.log10(abs(x))))}f}"
 
 
 def commands(rows):

@@ -12,6 +12,9 @@ import machine
 
 INTERVAL = 0.05  # seconds between two looks at a process's memory
 
+# For all programs: models are folders here, and nothing may ask the network about them.
+OFFLINE = {"HF_HUB_OFFLINE": "1"}
+
 # What is kept of a program's own figures.
 OWN = ("load_s", "forward_s", "analyze_s", "report_s", "provider")
 
@@ -37,7 +40,7 @@ def run(program, cwd):
     with tempfile.TemporaryDirectory(prefix="bench-") as out, tempfile.TemporaryFile() as stdout, tempfile.TemporaryFile() as stderr:
         argv = [arg.replace("{out}", out) for arg in program.argv]
         others, start = machine.Others(), time.monotonic()
-        child = subprocess.Popen(argv, cwd=cwd, env={**os.environ, **program.env}, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
+        child = subprocess.Popen(argv, cwd=cwd, env={**os.environ, **OFFLINE, **program.env}, stdin=subprocess.DEVNULL, stdout=stdout, stderr=stderr)
         try:
             memory = Watch(child.pid)
             child.wait()

@@ -63,8 +63,7 @@ def ours(store, model, prompts, tokens, passes=None, precision="f32", adapters=(
 def peer(store, model, prompts, tokens, passes=None, dtype="f32", adapters=(), env=None):
     """The forward pass of transformers + PEFT, and a cosine per layer beside it."""
     argv = [store.python(), store.tool("hf_peer.py"), model, "--prompts", prompts, "--repeat", passes or default_passes(tokens), "--dtype", dtype]
-    quiet = {"HF_HUB_OFFLINE": "1", "HF_HUB_DISABLE_PROGRESS_BARS": "1"}
-    return program(store, argv, model, tokens, adapters, {**quiet, **(env or {})})
+    return program(store, argv, model, tokens, adapters, env)
 
 
 def whole(store, model, prompts, tokens, adapters=()):
@@ -232,55 +231,130 @@ def layers_rows(store):
 SIDE_BY_SIDE = [Show("ours f32", "f32", "layer_ms"), Show("transformers f32", "peer f32", "layer_ms"),
                 Ratio("ratio", "f32", "peer f32", "layer_ms")]
 
-ALL = {table.name: table for table in [
-    Table("layer", "A layer of a 7B model", """Random weights in the shapes of Llama-2-7B, bf16, 4 layers; milliseconds a layer, all hidden
-states, no measures. Ours f32 is float32 accuracy, ours bf16 `--precision bf16`. Our pass reads
-the weights each time, those of transformers are in memory before its pass begins.""", "tokens", SIDE_BY_SIDE + [
-        Show("ours bf16", "bf16", "layer_ms"), Show("transformers bf16", "peer bf16", "layer_ms"), Ratio("ratio", "bf16", "peer bf16", "layer_ms")],
-        layer_rows),
-    Table("f16", "F16 weights", """The same shapes with F16 weights, Llama-2's own type, 2 layers; transformers loads them as float32.
-Milliseconds a layer.""", "tokens", SIDE_BY_SIDE, f16_rows),
-    Table("isa", "Without AMX", """The table of a layer again with our products held to AVX-512 or AVX2 (`DNNL_MAX_CPU_ISA`; loops beside
+LAYER = Table("layer", "A layer of a 7B model", """\
+Random weights in the shapes of Llama-2-7B, bf16, 4 layers; milliseconds a layer, all hidden
+states, no measures. Ours f32 is float32 accuracy, ours bf16 is `--precision bf16`.""",
+    "tokens", [
+        *SIDE_BY_SIDE,
+        Show("ours bf16", "bf16", "layer_ms"),
+        Show("transformers bf16", "peer bf16", "layer_ms"),
+        Ratio("ratio", "bf16", "peer bf16", "layer_ms"),
+    ], layer_rows)
+
+F16 = Table("f16", "F16 weights", """\
+The same shapes with F16 weights, Llama-2's own type, 2 layers; transformers loads them as float32.
+Milliseconds a layer.""", "tokens", SIDE_BY_SIDE, f16_rows)
+
+HELD = Table("isa", "Without AMX", """\
+The table of a layer again with our products held to AVX-512 or AVX2 (`DNNL_MAX_CPU_ISA`; loops beside
 them may keep their instructions), against transformers f32 as it is and held to AVX2 as well
-(`ATEN_CPU_CAPABILITY`, `MKL_ENABLE_INSTRUCTIONS`). Milliseconds a layer.""", "held to, tokens", SIDE_BY_SIDE + [
-        Show("transformers f32, held", "peer held", "layer_ms"), Ratio("ratio", "f32", "peer held", "layer_ms")], isa_rows),
-    Table("metrics", "The cost of the measures", """The forward pass alone against the main job, `layerclust run`, with its parts: states are also measured
-during its forward pass. 4 layers of the 7B shapes, one pass a process; seconds.""", "tokens", [
-        Show("forward pass alone", "forward", "forward_s"), Show("run: forward", "run", "forward_s"), Show("run: measures", "run", "analyze_s"),
-        Show("run: report", "run", "report_s"), Ratio("run / forward alone, whole process", "run", "forward", "wall_s")], metrics_rows),
-    Table("full", "A whole 7B model", """All 32 layers, a checkpoint of 13.5 GB, 512 tokens, whole processes. Private memory is what the process
-holds by itself (RssAnon); resident memory (VmHWM) also counts the mapped pages of the checkpoint, which
-the system may take back; page cache is in neither. The checkpoint may be read from the disk or from the
-page cache, which does not hold it beside the peer on a small machine.""", "program", [
-        Show("wall s", "it", "wall_s"), Show("forward s", "it", "forward_s"), Show("ms a layer", "it", "layer_ms"),
-        Show("private GiB", "it", "anon_gib"), Show("resident GiB", "it", "resident_gib")], full_rows),
-    Table("adapters", "Adapters", """The forward pass of the base with random adapters (v_proj, r 2, every layer, B not zero) against that of
-the base alone; 4 layers of the 7B shapes, f32, seconds.""", "tokens, adapters", [
-        Show("base", "base", "forward_s"), Show("with adapters", "adapters", "forward_s"), Ratio("over base", "adapters", "base", "forward_s"),
-        Show("transformers + PEFT", "peer adapters", "forward_s"), Ratio("over its base", "peer adapters", "peer base", "forward_s"),
-        Ratio("ours / theirs", "adapters", "peer adapters", "forward_s")], adapters_rows),
-    Table("scales", "Scales of one adapter", """One such adapter at scales 0.25, 0.5 and so on, against the base alone; seconds.""", "tokens, scales", [
-        Show("base", "base", "forward_s"), Show("with scales", "scales", "forward_s"), Ratio("over base", "scales", "base", "forward_s")],
-        scales_rows),
-    Table("upper", "An adapter of the upper half", """An adapter on the upper half of the layers (`layers_to_transform`) against the same kind on all of them;
-below its first layer the base's states serve for both. Seconds.""", "tokens", [
-        Show("base", "base", "forward_s"), Show("all layers", "all", "forward_s"), Show("upper half", "upper", "forward_s"),
-        Ratio("all / base", "all", "base", "forward_s"), Ratio("upper / base", "upper", "base", "forward_s")], upper_rows),
-    Table("smollm2", "SmolLM2-135M, whole process", """256 tokens; trained adapters (v_proj r 2, and all projections r 8 rsLoRA). `layerclust run` measures and
-writes the report; the peer's process takes a mean cosine per layer and writes nothing.""", "variants", [
-        Show("run, wall s", "run", "wall_s"), Show("transformers + PEFT, wall s", "peer", "wall_s"), Ratio("ratio", "run", "peer", "wall_s"),
-        Show("forward s", "forward", "forward_s"), Show("their forward s", "peer", "forward_s"),
-        Show("run, private GiB", "run", "anon_gib"), Show("theirs", "peer", "anon_gib"),
-        Show("run, resident GiB", "run", "resident_gib"), Show("theirs", "peer", "resident_gib")], smollm2_rows),
-    Table("prompts", "Many prompts", """Prompts of 32 tokens on SmolLM2-135M, f32: tokens a second of the forward pass alone, and of the whole
-process of `layerclust run`, measures and report included; private memory in GiB.""", "prompts", [
-        Show("forward, tokens/s", "forward", "forward_tokens_per_s"), Show("transformers, tokens/s", "peer", "forward_tokens_per_s"),
-        Ratio("time, ours / theirs", "forward", "peer", "forward_s"), Show("run, tokens/s", "run", "wall_tokens_per_s"),
-        Show("forward GiB", "forward", "anon_gib"), Show("transformers GiB", "peer", "anon_gib"), Show("run GiB", "run", "anon_gib")],
-        prompts_rows),
-    Table("tokens", "Cost against tokens", """2 layers of the 7B shapes.""", "tokens", [
-        Show("f32, ms a layer", "f32", "layer_ms"), Show("f32, µs a token", "f32", "token_us"), Show("bf16, ms a layer", "bf16", "layer_ms"),
-        Show("f32, private GiB", "f32", "anon_gib"), Show("bf16, private GiB", "bf16", "anon_gib")], tokens_rows),
-    Table("layers", "Cost against layers", """The 7B shapes, f32.""", "tokens, layers", [
-        Show("forward s", "f32", "forward_s"), Show("ms a layer", "f32", "layer_ms"), Show("private GiB", "f32", "anon_gib")], layers_rows),
-]}
+(`ATEN_CPU_CAPABILITY`, `MKL_ENABLE_INSTRUCTIONS`). Milliseconds a layer.""",
+    "held to, tokens", [
+        *SIDE_BY_SIDE,
+        Show("transformers f32, held", "peer held", "layer_ms"),
+        Ratio("ratio", "f32", "peer held", "layer_ms"),
+    ], isa_rows)
+
+METRICS = Table("metrics", "The cost of the measures", """\
+The forward pass alone against the main job, `layerclust run`, with its parts; some measures are taken
+during its forward pass, and the SHA-256 of every model file beside it, which the report's time may wait
+for. 4 layers of the 7B shapes, one pass a process; seconds.""",
+    "tokens", [
+        Show("forward pass alone", "forward", "forward_s"),
+        Show("run: forward", "run", "forward_s"),
+        Show("run: measures", "run", "analyze_s"),
+        Show("run: report", "run", "report_s"),
+        Ratio("run / forward alone, whole process", "run", "forward", "wall_s"),
+    ], metrics_rows)
+
+FULL = Table("full", "A whole 7B model", """\
+All 32 layers, a checkpoint of 13.5 GB, 512 tokens, one pass, whole processes. The checkpoint comes from
+the disk or from the page cache, whichever has it: the first process may find it cold.""",
+    "program", [
+        Show("wall s", "it", "wall_s"),
+        Show("forward s", "it", "forward_s"),
+        Show("ms a layer", "it", "layer_ms"),
+        Show("private GiB", "it", "anon_gib"),
+        Show("resident GiB", "it", "resident_gib"),
+    ], full_rows)
+
+ADAPTERS = Table("adapters", "Adapters", """\
+The forward pass of the base with random adapters (v_proj, r 2, every layer, B not zero) against that of
+the base alone; 4 layers of the 7B shapes, f32, seconds.""",
+    "tokens, adapters", [
+        Show("base", "base", "forward_s"),
+        Show("with adapters", "adapters", "forward_s"),
+        Ratio("over base", "adapters", "base", "forward_s"),
+        Show("transformers + PEFT", "peer adapters", "forward_s"),
+        Ratio("over its base", "peer adapters", "peer base", "forward_s"),
+        Ratio("ours / theirs", "adapters", "peer adapters", "forward_s"),
+    ], adapters_rows)
+
+SCALES = Table("scales", "Scales of one adapter", """\
+One such adapter at scales 0.25, 0.5 and so on, against the base alone; seconds.""",
+    "tokens, scales", [
+        Show("base", "base", "forward_s"),
+        Show("with scales", "scales", "forward_s"),
+        Ratio("over base", "scales", "base", "forward_s"),
+    ], scales_rows)
+
+UPPER = Table("upper", "An adapter of the upper half", """\
+An adapter on the upper half of the layers (`layers_to_transform`) against the same kind on all of them;
+below its first layer the base's states serve for both. Seconds.""",
+    "tokens", [
+        Show("base", "base", "forward_s"),
+        Show("all layers", "all", "forward_s"),
+        Show("upper half", "upper", "forward_s"),
+        Ratio("all / base", "all", "base", "forward_s"),
+        Ratio("upper / base", "upper", "base", "forward_s"),
+    ], upper_rows)
+
+SMOLLM2 = Table("smollm2", "SmolLM2-135M, whole process", """\
+256 tokens; trained adapters (v_proj r 2, and all projections r 8 rsLoRA). `layerclust run` takes every
+measure and writes the report; the peer's process takes a mean cosine per layer and writes nothing.""",
+    "variants", [
+        Show("run, wall s", "run", "wall_s"),
+        Show("transformers + PEFT, wall s", "peer", "wall_s"),
+        Ratio("ratio", "run", "peer", "wall_s"),
+        Show("forward s", "forward", "forward_s"),
+        Show("their forward s", "peer", "forward_s"),
+        Ratio("ratio", "forward", "peer", "forward_s"),
+        Show("run, private GiB", "run", "anon_gib"),
+        Show("theirs", "peer", "anon_gib"),
+        Show("run, resident GiB", "run", "resident_gib"),
+        Show("theirs", "peer", "resident_gib"),
+    ], smollm2_rows)
+
+PROMPTS = Table("prompts", "Many prompts", """\
+Prompts of 32 tokens on SmolLM2-135M, f32: tokens a second of the forward pass alone, and of the whole
+process of `layerclust run`, measures and report included; private memory in GiB.""",
+    "prompts", [
+        Show("forward, tokens/s", "forward", "forward_tokens_per_s"),
+        Show("transformers, tokens/s", "peer", "forward_tokens_per_s"),
+        Ratio("time, ours / theirs", "forward", "peer", "forward_s"),
+        Show("run, tokens/s", "run", "wall_tokens_per_s"),
+        Show("forward GiB", "forward", "anon_gib"),
+        Show("transformers GiB", "peer", "anon_gib"),
+        Show("run GiB", "run", "anon_gib"),
+    ], prompts_rows)
+
+TOKENS = Table("tokens", "Cost against tokens", """\
+2 layers of the 7B shapes; the time of a token is that of one layer.""",
+    "tokens", [
+        Show("f32, ms a layer", "f32", "layer_ms"),
+        Show("f32, µs a token", "f32", "token_us"),
+        Show("bf16, ms a layer", "bf16", "layer_ms"),
+        Show("f32, private GiB", "f32", "anon_gib"),
+        Show("bf16, private GiB", "bf16", "anon_gib"),
+    ], tokens_rows)
+
+LAYERS = Table("layers", "Cost against layers", """\
+The 7B shapes, f32.""",
+    "tokens, layers", [
+        Show("forward s", "f32", "forward_s"),
+        Show("ms a layer", "f32", "layer_ms"),
+        Show("private GiB", "f32", "anon_gib"),
+    ], layers_rows)
+
+# In the order in which they are measured and shown.
+ALL = {table.name: table for table in [LAYER, F16, HELD, METRICS, FULL, ADAPTERS, SCALES, UPPER, SMOLLM2, PROMPTS, TOKENS, LAYERS]}

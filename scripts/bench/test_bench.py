@@ -26,15 +26,18 @@ class Document(unittest.TestCase):
     def test_a_row(self):
         line = document.grid(tables.ALL["layer"], [ROW]).splitlines()[2]
         # 0.4 s and 0.8 s over 4 layers: 100 and 200 ms; the turns' ratios are 0.5 and 0.8; bf16 was not measured.
-        self.assertEqual(line, "| 64 | 150 (100–200) | 225 (200–250) | 0.65 (0.50–0.80) | – | – | – |")
+        self.assertEqual(line, "| 64 | 150 (100–200) | 225 (200–250) | 0.650 (0.500–0.800) | – | – | – |")
 
     def test_a_document_has_its_tables_and_their_origin(self):
         other = {"at": dict(AT, processor="Q"), "rows": [ROW]}
         text = document.render({"layer": {"at": AT, "rows": [ROW]}, "f16": other})
         for part in ("## A layer of a 7B model", "Machine A, 2026-01-02, commit abc", "- B: Q", "Machine B", "Engine: native.",
-                     "    peer M\n", "`isa`", "took 5 (0–30) % of the processors"):
+                     "    peer M\n", "`isa`", "took 5 % of the processors during a run, at most 30 %"):
             self.assertIn(part, text)
         self.assertNotIn("## Without AMX", text)
+
+    def test_three_digits_count(self):
+        self.assertEqual([document.digits(x) for x in (3161.4, 697.2, 15.55, 1.0, 0.08123, 0)], ["3161", "697", "15.6", "1.00", "0.0812", "0"])
 
     def test_every_column_names_a_figure(self):
         for table in tables.ALL.values():
