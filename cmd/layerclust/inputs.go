@@ -33,6 +33,7 @@ type inputFlags struct {
 	layers      string
 	sites       []string
 	saveStates  bool
+	twin        bool
 	precision   string
 	repeatDepth int
 	loraScale   string

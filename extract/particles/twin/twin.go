@@ -40,6 +40,7 @@ type Options struct {
 	Kind   Kind
 	Heads  []int // of each block; nil for all
 	Frozen int   // the one block that acts at every depth, or -1 for each in its turn
+	Depth  int   // blocks to pass, which begin again after the last; 0 is each once
 }
 
 // Start is the cloud of one prompt: where it starts, and how long its tokens are at
@@ -65,14 +66,17 @@ func Run(ctx context.Context, m *loader.Model, a *loader.Adapter, prompts []Star
 		states[p] = slices.Clone(s.X)
 		see(p, 0, states[p])
 	}
+	if o.Depth == 0 {
+		o.Depth = m.Config.NumLayers
+	}
 	var heads []particles.Head
-	for layer := range m.Config.NumLayers {
+	for layer := range o.Depth {
 		if err := ctx.Err(); err != nil {
 			return err
 		}
 		if o.Frozen < 0 || layer == 0 {
 			var err error
-			if heads, err = o.heads(m, a, layer); err != nil {
+			if heads, err = o.heads(m, a, layer%m.Config.NumLayers); err != nil {
 				return err
 			}
 		}
