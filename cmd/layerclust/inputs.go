@@ -110,6 +110,8 @@ func (f *inputFlags) check() error {
 		return usageError{fmt.Errorf("--threads %d: want 0 or more", f.threads)}
 	case !slices.Contains(extract.Engines, f.backend):
 		return usageError{fmt.Errorf("--backend %s: want %s", f.backend, strings.Join(extract.Engines, ", "))}
+	case f.twin && !slices.Contains(f.sites, string(extract.Resid)):
+		return usageError{fmt.Errorf("--twin: it is about the residual stream, and --sites leaves resid out")}
 	case len(f.sites) == 0:
 		return usageError{fmt.Errorf("--sites is empty: want resid, attn or mlp")}
 	}
