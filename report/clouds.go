@@ -64,23 +64,9 @@ func (p *CloudPanel) draw(d *drawing, left, top, width, height float64) {
 		return
 	}
 	place := p.fit(left, top, width, height)
-	n := len(p.Labels)
 	last := p.Frames[len(p.Frames)-1]
-	for i := range n {
-		var path strings.Builder
-		pen, px, py := "M", math.NaN(), math.NaN()
-		for _, f := range p.Frames {
-			x, y, ok := place(f[i*p.D : (i+1)*p.D])
-			if !ok {
-				break
-			}
-			if math.Hypot(x-px, y-py) < 0.6 { // less than a line's width
-				continue
-			}
-			path.WriteString(pen + num(x) + " " + num(y))
-			pen, px, py = "L", x, y
-		}
-		outline(d, "grid", path.String())
+	for i := range p.Labels {
+		outline(d, "grid", p.track(i, place))
 	}
 	for _, e := range p.Edges {
 		x1, y1, ok := place(last[e[0]*p.D : (e[0]+1)*p.D])
@@ -89,7 +75,7 @@ func (p *CloudPanel) draw(d *drawing, left, top, width, height float64) {
 			d.line(x1, y1, x2, y2, "mark")
 		}
 	}
-	for i := range n {
+	for i := range p.Labels {
 		if x, y, ok := place(p.Frames[0][i*p.D : (i+1)*p.D]); ok {
 			d.circle(x, y, 2.2, "ring s0")
 		}
@@ -99,6 +85,24 @@ func (p *CloudPanel) draw(d *drawing, left, top, width, height float64) {
 			d.circle(x, y, 4, "dot "+clusterClass(l))
 		}
 	}
+}
+
+// track is the way of token i, as path data, until it leaves the box.
+func (p *CloudPanel) track(i int, place func([]float64) (float64, float64, bool)) string {
+	var path strings.Builder
+	pen, px, py := "M", math.NaN(), math.NaN()
+	for _, f := range p.Frames {
+		x, y, ok := place(f[i*p.D : (i+1)*p.D])
+		if !ok {
+			break
+		}
+		if math.Hypot(x-px, y-py) < 0.6 { // less than a line's width
+			continue
+		}
+		path.WriteString(pen + num(x) + " " + num(y))
+		pen, px, py = "L", x, y
+	}
+	return path.String()
 }
 
 // outline draws ready path data that is not filled, whatever its class says.

@@ -26,13 +26,8 @@ func shortTimeBound(ctx context.Context, data []byte) ([]*theory.Bound, error) {
 	if err != nil {
 		return nil, err
 	}
-	switch {
-	case s.Adapted == nil:
-		return nil, fmt.Errorf("missing lora: the bound compares two systems")
-	case s.System.Dynamics != particles.Raw && s.System.Dynamics != particles.SphereSoftmax:
-		return nil, fmt.Errorf("dynamics: the bound is about raw and sphere_softmax, not %s", s.System.Dynamics)
-	case len(s.System.Layers) > 1 || len(s.System.Layers[0].Heads) > 1:
-		return nil, fmt.Errorf("the bound is about one head that does not change")
+	if err := checkShortTime(s); err != nil {
+		return nil, err
 	}
 	const few = 10
 	if len(s.Options.Times) > few {
@@ -55,6 +50,19 @@ func shortTimeBound(ctx context.Context, data []byte) ([]*theory.Bound, error) {
 		}
 	}
 	return []*theory.Bound{b}, nil
+}
+
+// checkShortTime refuses systems that the short-time bound says nothing about.
+func checkShortTime(s *particles.Setup) error {
+	switch {
+	case s.Adapted == nil:
+		return fmt.Errorf("missing lora: the bound compares two systems")
+	case s.System.Dynamics != particles.Raw && s.System.Dynamics != particles.SphereSoftmax:
+		return fmt.Errorf("dynamics: the bound is about raw and sphere_softmax, not %s", s.System.Dynamics)
+	case len(s.System.Layers) > 1 || len(s.System.Layers[0].Heads) > 1 || len(s.Adapted.Layers) > 1 || len(s.Adapted.Layers[0].Heads) > 1:
+		return fmt.Errorf("the bound is about one head that does not change")
+	}
+	return nil
 }
 
 func spectralBound(_ context.Context, data []byte) ([]*theory.Bound, error) {

@@ -12,7 +12,6 @@ import (
 
 	"github.com/spf13/pflag"
 
-	"github.com/layerclust/layerclust/analyze"
 	"github.com/layerclust/layerclust/extract"
 	"github.com/layerclust/layerclust/extract/particles"
 	"github.com/layerclust/layerclust/extract/particles/twin"
@@ -114,20 +113,24 @@ func (t *twinRun) open(ctx context.Context, quiet bool, stderr io.Writer) error 
 	if f.frozen >= t.layers || f.frozen < -1 {
 		return loader.InputErrorf("--frozen %d: the model has blocks 0 to %d", f.frozen, t.layers-1)
 	}
-	for p, info := range in.infos {
-		var kept []int
-		for i := range info.N {
-			// the first token is an attention sink in most models, masked or not
-			if i > 0 && !slices.ContainsFunc(info.Masked, func(m analyze.Masked) bool { return m.Position == i }) {
-				kept = append(kept, i)
-			}
-		}
-		if len(kept) < 2 {
-			return loader.InputErrorf("prompt %q: it has %d tokens besides the first and special ones, and a cosine needs two", in.infos[p].ID, len(kept))
-		}
-		t.kept = append(t.kept, kept)
+	if err := t.keep(); err != nil {
+		return err
 	}
 	return twin.Supports(in.model)
+}
+
+// keep chooses the tokens that are measured. The first is an attention sink in
+// most models, masked or not.
+func (t *twinRun) keep() error {
+	for i := range t.in.infos {
+		info := &t.in.infos[i]
+		positions := slices.DeleteFunc(kept(info), func(at int) bool { return at == 0 })
+		if len(positions) < 2 {
+			return loader.InputErrorf("prompt %q: it has %d tokens besides the first and special ones, and a cosine needs two", info.ID, len(positions))
+		}
+		t.kept = append(t.kept, positions)
+	}
+	return nil
 }
 
 // model runs the model itself and keeps embeddings, cosines and lengths.

@@ -131,7 +131,6 @@ func (r *runner) legs() []leg {
 
 // leg integrates over one stretch and returns the step to go on with.
 func (r *runner) leg(p *dormandPrince, l leg, h float64) (next float64, done bool, err error) {
-	const safety, least, most = 0.9, 0.2, 8.0
 	for t := l.from; t < l.to; {
 		if err := r.ctx.Err(); err != nil {
 			return h, true, err
@@ -147,11 +146,7 @@ func (r *runner) leg(p *dormandPrince, l leg, h float64) (next float64, done boo
 		size := p.size(r.x, r.o)
 		if !(size <= 1) { // NaN too
 			r.stats.Rejected++
-			h = now * math.Max(least, safety*math.Pow(size, -0.2))
-			if math.IsNaN(size) || math.IsInf(size, 0) {
-				h = now / 10
-			}
-			if h < 1e-14*math.Max(1, t) {
+			if h = shorter(now, size); h < 1e-14*math.Max(1, t) {
 				r.stats.BlewUp, r.stats.BlowUpTime = true, t
 				return h, true, nil
 			}
@@ -166,12 +161,30 @@ func (r *runner) leg(p *dormandPrince, l leg, h float64) (next float64, done boo
 		}
 		r.accept(p, end)
 		r.stats.Steps++
-		if grown := now * math.Min(most, safety*math.Pow(math.Max(size, 1e-12), -0.2)); !last || grown < h {
-			h = grown
+		if next := longer(now, size); !last || next < h {
+			h = next
 		}
 		t = end
 	}
 	return h, false, nil
+}
+
+// The next step follows from the size of the error, which grows like h^5; it is
+// made a little shorter than that says, and never changes much at once.
+const safety, least, most = 0.9, 0.2, 8.0
+
+// shorter is the step to try again with; an error that is no number says
+// nothing of how much shorter.
+func shorter(h, size float64) float64 {
+	if notFinite(size) {
+		return h / 10
+	}
+	return h * math.Max(least, safety*math.Pow(size, -0.2))
+}
+
+// longer is the step to go on with.
+func longer(h, size float64) float64 {
+	return h * math.Min(most, safety*math.Pow(math.Max(size, 1e-12), -0.2))
 }
 
 // dense shows the times that lie within the step.

@@ -114,16 +114,12 @@ func (f *field) addHead(dst, x []float64, t float64, h *Head) {
 	s := f.s
 	kd, vd := len(h.Q)/s.D, len(h.V)/s.D
 	qm, km := h.Q, h.K
-	how := weighing{growth: 1, kind: softmax, count: float64(s.N)}
-	switch s.Dynamics {
-	case SphereUSA:
-		how.kind = unnormalised
-	case Rescaled:
+	if s.Dynamics == Rescaled {
 		f.prop.apply(f.qe[:len(qm)], qm, t)
 		f.prop.apply(f.ke[:len(km)], km, t)
 		qm, km = f.qe[:len(qm)], f.ke[:len(km)]
-		how = rescaledWeighing(f.prop.shift, t)
 	}
+	how := f.weighing(t)
 	q, k, w := f.q[:s.N*kd], f.k[:s.N*kd], f.w[:s.N*vd]
 	mulTransposed(q, x, qm, s.N, s.D, kd)
 	mulTransposed(k, x, km, s.N, s.D, kd)
@@ -150,6 +146,17 @@ func (f *field) addHead(dst, x []float64, t float64, h *Head) {
 	for i, v := range out {
 		dst[i] += v
 	}
+}
+
+// weighing is how the scores of time t become weights.
+func (f *field) weighing(t float64) weighing {
+	switch f.s.Dynamics {
+	case SphereUSA:
+		return weighing{kind: unnormalised, count: float64(f.s.N)}
+	case Rescaled:
+		return rescaledWeighing(f.prop.shift, t)
+	}
+	return weighing{growth: 1}
 }
 
 // rowBlock is how many rows of scores one worker holds at a time.

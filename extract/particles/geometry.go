@@ -146,22 +146,10 @@ func buildLoRA(g *Geometry, r *Random, compat bool) error {
 	for i := range v {
 		v[i] /= 2
 	}
-	var eig mat.Eigen
-	if !eig.Factorize(mat.NewDense(d, d, slices.Clone(v)), mat.EigenRight) {
-		return fmt.Errorf("the eigenvalues of V were not found")
+	vectors, least, err := realEigenvectors(v, d)
+	if err != nil {
+		return err
 	}
-	values := eig.Values(nil)
-	least := 0
-	for i, l := range values {
-		if imag(l) != 0 {
-			return fmt.Errorf("the eigenvalue %.3g of V is complex, so there is no eigenvector to adapt along; choose another seed", l)
-		}
-		if real(l) < real(values[least]) {
-			least = i
-		}
-	}
-	var vectors mat.CDense
-	eig.VectorsTo(&vectors)
 	adapted := slices.Clone(v)
 	if compat {
 		var square float64
@@ -179,6 +167,27 @@ func buildLoRA(g *Geometry, r *Random, compat bool) error {
 		}
 	}
 	return g.set(Identity(d), v, adapted)
+}
+
+// realEigenvectors are the columns of vectors, and the place of the one of the
+// least eigenvalue.
+func realEigenvectors(v []float64, d int) (vectors *mat.CDense, least int, err error) {
+	var eig mat.Eigen
+	if !eig.Factorize(mat.NewDense(d, d, slices.Clone(v)), mat.EigenRight) {
+		return nil, 0, fmt.Errorf("the eigenvalues of V were not found")
+	}
+	values := eig.Values(nil)
+	for i, l := range values {
+		if imag(l) != 0 {
+			return nil, 0, fmt.Errorf("the eigenvalue %.3g of V is complex, so there is no eigenvector to adapt along; choose another seed", l)
+		}
+		if real(l) < real(values[least]) {
+			least = i
+		}
+	}
+	vectors = &mat.CDense{}
+	eig.VectorsTo(vectors)
+	return vectors, least, nil
 }
 
 // buildNewClusters is K'Q = e_1 e_1', to which an adapter of rank one adds
