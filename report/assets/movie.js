@@ -20,7 +20,7 @@ function cloud(root, panel, view) {
 
   /** flat is token i of a frame on the paper, space as it is turned. */
   const flat = (f, i) => {
-    const x = f[i * d], y = d > 1 ? f[i * d + 1] : 0;
+    const x = f[i * d], y = f[i * d + 1];
     if (d < 3) return [x, y];
     const right = Math.cos(view.turn) * x - Math.sin(view.turn) * y, back = Math.sin(view.turn) * x + Math.cos(view.turn) * y;
     return [right, Math.cos(view.tilt) * f[i * d + 2] + Math.sin(view.tilt) * back];
@@ -29,18 +29,25 @@ function cloud(root, panel, view) {
   const reach = (list) => list.reduce((most, f) => f.reduce((m, v) => Math.max(m, Math.abs(v || 0)), most), 1e-12) * (d === 3 ? 1.5 : 1.04);
   const whole = panel.fit ? 0 : reach(frames);
 
+  /** own is a frame with each axis at a scale of its own, for tokens that fly apart along some. */
+  const own = (f) => {
+    const size = Array.from({ length: d }, (_, axis) => f.reduce((m, v, i) => (i % d === axis ? Math.max(m, Math.abs(v || 0)) : m), 1e-300));
+    return f.map((v, i) => v / size[i % d]);
+  };
+
   const show = (k) => {
-    const size = whole || reach([frames[k]]), half = VIEW.size / 2, unit = (half - VIEW.margin) / size;
+    const now = whole ? frames[k] : own(frames[k]);
+    const size = whole || reach([now]), half = VIEW.size / 2, unit = (half - VIEW.margin) / size;
     const at = (f, i) => { const [x, y] = flat(f, i); return [half + x * unit, half - y * unit]; };
     const place = (node, [x, y]) => { node.setAttribute("cx", px(x)); node.setAttribute("cy", px(y)); };
     for (let i = 0; i < n; i++) {
-      place(dot[i], at(frames[k], i));
+      place(dot[i], at(now, i));
       place(start[i], at(frames[0], i));
       start[i].setAttribute("visibility", whole ? "visible" : "hidden");
       const steps = whole ? frames.slice(0, k + 1) : [];
       trail[i].setAttribute("d", steps.length ? "M" + steps.map((f) => at(f, i).map(px).join(" ")).join("L") : "");
     }
-    hull.setAttribute("d", (edges?.[k] || []).map(([a, b]) => "M" + at(frames[k], a).map(px).join(" ") + "L" + at(frames[k], b).map(px).join(" ")).join(""));
+    hull.setAttribute("d", (edges?.[k] || []).map(([a, b]) => "M" + at(now, a).map(px).join(" ") + "L" + at(now, b).map(px).join(" ")).join(""));
   };
   if (d === 3) turnable(svg, view);
   return show;
@@ -88,7 +95,7 @@ function moviePanel(root, movie) {
 
   root.append(make("div", { class: "moviebar" }, play, make("label", {}, name, input)), clouds);
   if (movie.panels.some((p) => p.d === 3)) root.append(make("p", { class: "hint" }, "Drag to turn."));
-  if (movie.panels.some((p) => p.fit)) root.append(make("p", { class: "hint" }, "The particles fly apart, so that each frame has a scale of its own."));
+  if (movie.panels.some((p) => p.fit)) root.append(make("p", { class: "hint" }, "The particles fly apart, so that each frame and each axis has a scale of its own."));
   const asked = Number(new URLSearchParams(location.hash.slice(1)).get("frame"));
   if (asked) input.value = asked;
   update();
