@@ -56,17 +56,24 @@ func BenchmarkNewCloud(b *testing.B) {
 func BenchmarkSpectrum(b *testing.B) {
 	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
 		for b.Loop() {
-			newSpectrum(c)
+			newSpectra(c)
 		}
 	})
 }
 
 func BenchmarkTridiagonal(b *testing.B) {
 	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
-		a := make([]float64, len(c.Gram))
 		for b.Loop() {
-			copy(a, c.Gram)
-			tridiagonal(a, c.T)
+			newReduction(c).tridiagonal()
+		}
+	})
+}
+
+func BenchmarkEigenvalues(b *testing.B) {
+	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
+		d, e := newReduction(c).tridiagonal()
+		for b.Loop() {
+			eigenvalues(d, e)
 		}
 	})
 }
@@ -74,16 +81,16 @@ func BenchmarkTridiagonal(b *testing.B) {
 func BenchmarkCosines(b *testing.B) {
 	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
 		for b.Loop() {
-			newCosines(c).pairs()
+			newCosines(c)
 		}
 	})
 }
 
 func BenchmarkQuantiles(b *testing.B) {
 	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
-		p := newCosines(c).pairs()
+		g := newCosines(c)
 		for b.Loop() {
-			newDistribution(p).quantiles(quantileLevels)
+			newDistribution(g.pairs()).members(quantileLevels, thresholds)
 		}
 	})
 }

@@ -4,6 +4,7 @@ import (
 	"math"
 	"math/rand/v2"
 	"slices"
+	"sync"
 )
 
 // intervalLevel is the coverage of every interval.
@@ -15,11 +16,18 @@ const intervalLevel = 0.95
 type bootstrap struct {
 	draws int
 	seed  int64
+
+	mutex sync.Mutex
 	picks map[int][]int32 // number of prompts -> indices (draws, prompts)
+	held  int             // indices in picks
 }
 
+// maxPicks bounds the indices that are held for several numbers of prompts: a
+// measure may be undefined in any number of them.
+const maxPicks = 16 << 20
+
 func newBootstrap(draws int, seed int64) *bootstrap {
-	return &bootstrap{draws, seed, map[int][]int32{}}
+	return &bootstrap{draws: draws, seed: seed, picks: map[int][]int32{}}
 }
 
 // interval returns the percentile interval of the mean of values (Efron and
@@ -45,8 +53,14 @@ func (b *bootstrap) interval(values []float64) (lo, hi float64) {
 }
 
 func (b *bootstrap) resamples(n int) []int32 {
+	b.mutex.Lock()
+	defer b.mutex.Unlock()
 	if p, ok := b.picks[n]; ok {
 		return p
+	}
+	if b.held+b.draws*n > maxPicks {
+		clear(b.picks)
+		b.held = 0
 	}
 	r := rand.New(rand.NewPCG(uint64(b.seed), uint64(n)))
 	p := make([]int32, b.draws*n)
@@ -54,6 +68,7 @@ func (b *bootstrap) resamples(n int) []int32 {
 		p[i] = r.Int32N(int32(n))
 	}
 	b.picks[n] = p
+	b.held += len(p)
 	return p
 }
 

@@ -42,7 +42,7 @@ func TestIntervalOfNormalMeans(t *testing.T) {
 		values = append(values, v)
 		squares += v * v
 	}
-	m := mean(values)
+	m := sum(values) / float64(len(values))
 	half := 1.96 * math.Sqrt(squares/200-m*m) / math.Sqrt(200)
 	lo, hi := newBootstrap(20000, 1).interval(values)
 	// 20000 draws place the ends to about 2 % of a standard error.

@@ -44,9 +44,6 @@ func (c *Cloud) Keep(keep []int) *Cloud {
 	return sub
 }
 
-// rank bounds the number of singular values of the state that can be nonzero.
-func (c *Cloud) rank() int { return min(c.T, c.D) }
-
 // normsSquared returns |x_i|^2, (T).
 func (c *Cloud) normsSquared() []float64 {
 	n := make([]float64, c.T) // (T)
@@ -152,10 +149,18 @@ func checkShape(n, t, d int) {
 	}
 }
 
+// sum adds v in four partial sums, see dotPlain.
 func sum(v []float64) float64 {
-	var s float64
-	for _, x := range v {
-		s += x
+	var s0, s1, s2, s3 float64
+	n := len(v) &^ 3
+	for k := 0; k < n; k += 4 {
+		s0 += v[k]
+		s1 += v[k+1]
+		s2 += v[k+2]
+		s3 += v[k+3]
 	}
-	return s
+	for k := n; k < len(v); k++ {
+		s0 += v[k]
+	}
+	return (s0 + s1) + (s2 + s3)
 }

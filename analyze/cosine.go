@@ -1,6 +1,9 @@
 package analyze
 
-import "math"
+import (
+	"iter"
+	"math"
+)
 
 // cosines holds the cosine of every pair of tokens of a state.
 type cosines struct {
@@ -17,16 +20,22 @@ func newCosines(c *Cloud) *cosines {
 	inverse := inverseNorms(squares)
 	all := make([]float64, t*t) // (T, T)
 	for i := range t {
-		row, dst := c.Gram[i*t:(i+1)*t], all[i*t:(i+1)*t]
-		for j, g := range row {
-			v := min(max(g*(inverse[i]*inverse[j]), -1), 1)
-			if g == squares[i] && g == squares[j] && g > 0 {
-				v = 1 // the same token: exactly 1, whatever the rounding of the norms
-			}
-			dst[j] = v
-		}
+		cosineRow(all[i*t:(i+1)*t], c.Gram[i*t:(i+1)*t], squares, inverse, squares[i], inverse[i])
 	}
 	return &cosines{t: t, all: all}
+}
+
+// cosineRowPlain writes to dst the cosines of a token, of the given squared and
+// inverse norm, from its inner products with others. It is the portable form of
+// cosineRow and its oracle.
+func cosineRowPlain(dst, row, squares, inverse []float64, square, inverseNorm float64) {
+	for j, g := range row {
+		v := min(max(g*(inverseNorm*inverse[j]), -1), 1)
+		if g == square && g == squares[j] && g > 0 {
+			v = 1 // the same token: exactly 1, whatever the rounding of the norms
+		}
+		dst[j] = v
+	}
 }
 
 // inverseNorms returns 1/|x_i| from |x_i|^2, (T), 0 for a zero token.
@@ -43,17 +52,16 @@ func inverseNorms(squares []float64) []float64 {
 // row returns the cosines of token i with every token, (T).
 func (g *cosines) row(i int) []float64 { return g.all[i*g.t : (i+1)*g.t] }
 
-// pairs returns the cosines of all pairs, each pair once: (T(T-1)/2).
-func (g *cosines) pairs() []float64 {
-	out := make([]float64, 0, g.t*(g.t-1)/2)
-	for i := range g.t {
-		out = append(out, g.row(i)[:i]...)
+// pairs yields the cosines of all pairs, each pair once, in stretches.
+func (g *cosines) pairs() iter.Seq[[]float64] {
+	return func(yield func([]float64) bool) {
+		for i := 1; i < g.t; i++ {
+			if !yield(g.row(i)[:i]) {
+				return
+			}
+		}
 	}
-	return out
 }
-
-// mean of the values, NaN for none.
-func mean(values []float64) float64 { return sum(values) / float64(len(values)) }
 
 // meanCosine returns the mean cosine over pairs of different tokens without
 // keeping the cosines. NaN for fewer than two tokens.
@@ -84,7 +92,12 @@ func paperCosine(c *Cloud) float64 {
 }
 
 // angle returns the angle of a cosine in radians. See angleFloor.
-func angle(cosine float64) float64 { return max(math.Acos(cosine), angleFloor) }
+func angle(cosine float64) float64 {
+	if cosine >= cosineCeiling {
+		return angleFloor
+	}
+	return math.Acos(cosine)
+}
 
 // angleFloor is the least angle between two tokens, in radians: about 1e-6.
 // The coordinates are float32 with relative rounding 6e-8, so smaller angles
@@ -92,24 +105,11 @@ func angle(cosine float64) float64 { return max(math.Acos(cosine), angleFloor) }
 // infinite for equal tokens.
 const angleFloor = 0x1p-20
 
-// mergeNoise sets the cosines of angles below angleFloor to 1, so that they are
-// ties rather than an order made of noise.
-func mergeNoise(cosine float64) float64 {
-	if cosine > 1-angleFloor*angleFloor/2 {
-		return 1
-	}
-	return cosine
-}
+// cosineCeiling is the cosine of angleFloor. Those above it are ties rather than
+// an order made of noise.
+const cosineCeiling = 1 - angleFloor*angleFloor/2
 
 // CosineHistogram counts the cosines of all pairs of tokens, each pair once, in
 // HistogramBins equal bins on [-1, 1]. A bin holds its lower edge; the last
 // holds 1 too.
-func CosineHistogram(c *Cloud) []int { return histogram(newCosines(c).pairs()) }
-
-func histogram(pairs []float64) []int {
-	counts := make([]int, HistogramBins)
-	for _, v := range pairs {
-		counts[min(int((v+1)*(HistogramBins/2)), HistogramBins-1)]++
-	}
-	return counts
-}
+func CosineHistogram(c *Cloud) []int { return newDistribution(newCosines(c).pairs()).bins }

@@ -87,12 +87,12 @@ func cosineDefinitions() []Definition {
 		{"cosine_mean_centred", "cosine_mean of x_i - mean(x)", "Timkey and van Schijndel, arXiv 2109.04404",
 			"takes out an offset that all tokens share; undefined when all tokens are equal"},
 	}
-	for _, q := range quantileLevels {
-		all = append(all, Definition{fmt.Sprintf("cosine_q%02.0f", 100*q), fmt.Sprintf("%g quantile of G_ij, i < j", q),
+	for i, q := range quantileLevels {
+		all = append(all, Definition{quantileNames[i], fmt.Sprintf("%g quantile of G_ij, i < j", q),
 			"Hyndman and Fan 1996, type 7", needsPair})
 	}
-	for _, tau := range thresholds {
-		all = append(all, Definition{fmt.Sprintf("cosine_above_%g", tau), fmt.Sprintf("share of pairs i < j with G_ij >= %g", tau),
+	for i, tau := range thresholds {
+		all = append(all, Definition{aboveNames[i], fmt.Sprintf("share of pairs i < j with G_ij >= %g", tau),
 			"arXiv 2402.15415 (histograms)", needsPair})
 	}
 	return all
@@ -118,8 +118,8 @@ func spectralDefinitions() []Definition {
 
 func clusterDefinitions() []Definition {
 	var all []Definition
-	for _, tau := range thresholds {
-		all = append(all, Definition{fmt.Sprintf("components_%g", tau),
+	for i, tau := range thresholds {
+		all = append(all, Definition{componentNames[i],
 			fmt.Sprintf("connected components of the tokens joined where G_ij >= %g", tau),
 			"single linkage; Geshkovski et al., arXiv 2305.05465", "T components: no two tokens that close; 1: one chain"})
 	}

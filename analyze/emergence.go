@@ -27,6 +27,21 @@ var thresholds = []float64{0.5, 0.6, 0.7, 0.8, 0.9, 0.95, 0.99}
 // quantileLevels are the levels of the quantiles of the cosines.
 var quantileLevels = []float64{0.05, 0.25, 0.5, 0.75, 0.95}
 
+// Names of the measures at each level and threshold.
+var (
+	quantileNames  = names("cosine_q%02.0f", 100, quantileLevels)
+	aboveNames     = names("cosine_above_%g", 1, thresholds)
+	componentNames = names("components_%g", 1, thresholds)
+)
+
+func names(format string, scale float64, values []float64) []string {
+	var out []string
+	for _, v := range values {
+		out = append(out, fmt.Sprintf(format, scale*v))
+	}
+	return out
+}
+
 // consensusCosine is the cosine from which on the whole prompt may count as one
 // cluster.
 const consensusCosine = 0.9
@@ -49,8 +64,8 @@ var clusterOptions = HDBSCANOptions{MinClusterSize: 3, MinSamples: 3, Root: math
 // they span, and which clusters they form.
 func Emergence(c *Cloud) *View {
 	g := newCosines(c)
-	pairs := g.pairs()
-	v := &View{Histogram: histogram(pairs), Labels: clusterLabels(g), centred: c.centred()}
+	pairs := newDistribution(g.pairs())
+	v := &View{Histogram: pairs.bins, Labels: clusterLabels(g), centred: c.centred()}
 	var m measures
 	m.cosine(pairs)
 	m.spectral(c, v.centred)
@@ -62,11 +77,7 @@ func Emergence(c *Cloud) *View {
 
 // clusterLabels is HDBSCAN on the angles between tokens.
 func clusterLabels(g *cosines) []int {
-	near := make([]float64, len(g.all)) // (T, T)
-	for i, v := range g.all {
-		near[i] = mergeNoise(v)
-	}
-	return hdbscan(near, g.t, angle, clusterOptions)
+	return hdbscan(g.all, g.t, cosineCeiling, angle, clusterOptions)
 }
 
 // measures gathers the defined ones.
@@ -78,25 +89,24 @@ func (m *measures) add(name string, value float64) {
 	}
 }
 
-func (m *measures) cosine(pairs []float64) {
-	m.add("cosine_mean", mean(pairs))
-	d := newDistribution(pairs)
-	for i, q := range d.quantiles(quantileLevels) {
-		m.add(fmt.Sprintf("cosine_q%02.0f", 100*quantileLevels[i]), q)
+func (m *measures) cosine(pairs *distribution) {
+	m.add("cosine_mean", pairs.mean())
+	members := pairs.members(quantileLevels, thresholds)
+	for i, name := range quantileNames {
+		m.add(name, members.quantile(quantileLevels[i]))
 	}
-	for _, tau := range thresholds {
-		m.add(fmt.Sprintf("cosine_above_%g", tau), d.atLeast(tau))
+	for i, name := range aboveNames {
+		m.add(name, members.atLeast(thresholds[i]))
 	}
 }
 
 func (m *measures) spectral(c, centred *Cloud) {
-	raw := newSpectrum(c)
+	raw, spread := newSpectra(c)
 	m.add("effective_rank", raw.effectiveRank())
 	m.add("participation_ratio", raw.participationRatio())
 	m.add("stable_rank", 1/raw.topShare())
 	m.add("spread", sum(centred.normsSquared())/sum(c.normsSquared()))
-	spread := newSpectrum(centred)
-	if len(spread) == 0 {
+	if sum(centred.normsSquared()) == 0 {
 		return // one token, or all equal: no direction is left
 	}
 	m.add("cosine_mean_centred", meanCosine(centred))
@@ -123,7 +133,7 @@ func (m *measures) clusters(g *cosines, labels []int) {
 		return
 	}
 	for i, n := range componentCounts(g, thresholds) {
-		m.add(fmt.Sprintf("components_%g", thresholds[i]), float64(n))
+		m.add(componentNames[i], float64(n))
 	}
 	clusters, noise, largest := countClusters(labels)
 	m.add("clusters", float64(clusters))

@@ -5,6 +5,7 @@ import (
 	"context"
 	"encoding/binary"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 )
@@ -14,6 +15,13 @@ type FinishOptions struct {
 	Bootstrap int   // resamples of the prompts; 0: no intervals
 	Seed      int64 // of the resamples
 	Threads   int   // 0: as many as the processor has
+
+	// Each is given the tables part by part, so that those of many prompts need
+	// not be in memory: of one prompt and place after the other, a variant at a
+	// time, and in the end of every variant the rows of AllPrompts. The parts of
+	// one variant, in the order in which they came, are its share of the tables.
+	// nil: Finish returns them as a whole.
+	Each func(variant int, part *Tables) error
 }
 
 // Tables are the parts of a Result that a Study makes.
@@ -24,24 +32,72 @@ type Tables struct {
 	Warnings   []string
 }
 
+// Append adds the rows of another part.
+func (t *Tables) Append(part *Tables) {
+	t.Metrics = append(t.Metrics, part.Metrics...)
+	t.Histograms = append(t.Histograms, part.Histograms...)
+	t.Partitions = append(t.Partitions, part.Partitions...)
+	t.Warnings = append(t.Warnings, part.Warnings...)
+}
+
 // Finish reads the stored clouds back and makes the tables, ordered by variant,
 // prompt (AllPrompts last), layer (0 to L, then L-raw), site, metric and mask.
 // keep gives for each prompt the positions, ascending, that MaskDefault keeps.
-// Every variant must have a state wherever the base has one.
+// Every variant must have a state wherever the base has one. What comes after
+// the rows of single prompts is kept in the store meanwhile.
 func (s *Study) Finish(ctx context.Context, keep map[string][]int, o FinishOptions) (*Tables, error) {
 	if err := s.checkComplete(keep); err != nil {
 		return nil, err
 	}
-	units := s.units()
-	found := make([][]finding, len(units)) // (units, variants)
-	err := parallel(ctx, len(units), o.Threads, func(i int) (err error) {
-		found[i], err = s.describe(units[i], keep[units[i].prompt])
-		return err
-	})
-	if err != nil {
+	whole := make([]Tables, len(s.variants))
+	each := o.Each
+	if each == nil {
+		each = func(variant int, part *Tables) error { whole[variant].Append(part); return nil }
+	}
+	means := newAverager(s, o)
+	if err := s.eachPlace(ctx, keep, o, means, each); err != nil {
 		return nil, err
 	}
-	return s.tables(units, found, o), nil
+	if err := means.each(ctx, each); err != nil {
+		return nil, err
+	}
+	t := &Tables{}
+	for v := range whole {
+		t.Append(&whole[v])
+	}
+	if n := len(s.prompts); o.Bootstrap > 0 && n < FewPrompts {
+		t.Warnings = append(t.Warnings, fewPromptsWarning(n))
+	}
+	return t, nil
+}
+
+// placesAtOnce is how many places a thread has before those of all are given
+// out, in their order.
+const placesAtOnce = 16
+
+// eachPlace describes every place and gives out its parts of the tables.
+func (s *Study) eachPlace(ctx context.Context, keep map[string][]int, o FinishOptions, means *averager, each func(int, *Tables) error) error {
+	for some := range inBatches(s.units(), placesAtOnce*threadCount(o.Threads)) {
+		found := make([][]finding, len(some)) // (units, variants)
+		err := parallel(ctx, len(some), o.Threads, func(i int) (err error) {
+			found[i], err = s.describe(some[i], keep[some[i].prompt])
+			return err
+		})
+		if err != nil {
+			return err
+		}
+		for i, u := range some {
+			if err := means.note(u, found[i]); err != nil {
+				return err
+			}
+			for v := range s.variants {
+				if err := each(v, s.part(u, v, found[i][v])); err != nil {
+					return err
+				}
+			}
+		}
+	}
+	return nil
 }
 
 func (s *Study) checkComplete(keep map[string][]int) error {
@@ -58,7 +114,7 @@ func (s *Study) checkComplete(keep map[string][]int) error {
 			last = position
 		}
 	}
-	for _, u := range s.units() {
+	for u := range s.units() {
 		for _, v := range s.variants {
 			if _, ok := s.find(u.key(v)); !ok {
 				return fmt.Errorf("%s: no state", u.key(v))
@@ -68,24 +124,46 @@ func (s *Study) checkComplete(keep map[string][]int) error {
 	return nil
 }
 
-// units lists the places of every prompt, by prompt, layer and site.
-func (s *Study) units() []unit {
-	places := slices.Clone(s.index.places)
-	slices.SortFunc(places, func(a, b place) int {
+// units gives the places of every prompt, by prompt, layer and site.
+func (s *Study) units() iter.Seq[unit] {
+	return func(yield func(unit) bool) {
+		places := sortedPlaces(s.index.places)
+		for p, prompt := range s.prompts {
+			for _, place := range places {
+				if _, ok := s.index.get(place, 0, p); ok && !yield(unit{prompt, place.Layer, place.Site}) {
+					return
+				}
+			}
+		}
+	}
+}
+
+// inBatches gives n at a time; a batch is valid until the next one.
+func inBatches(units iter.Seq[unit], n int) iter.Seq[[]unit] {
+	return func(yield func([]unit) bool) {
+		batch := make([]unit, 0, n)
+		for u := range units {
+			if batch = append(batch, u); len(batch) == n {
+				if !yield(batch) {
+					return
+				}
+				batch = batch[:0]
+			}
+		}
+		if len(batch) > 0 {
+			yield(batch)
+		}
+	}
+}
+
+// sortedPlaces orders places by layer and site.
+func sortedPlaces(places []place) []place {
+	return slices.SortedFunc(slices.Values(places), func(a, b place) int {
 		return cmp.Or(
 			compareLayers(a.Layer, b.Layer),
 			cmp.Compare(siteRank(a.Site), siteRank(b.Site)),
 			cmp.Compare(a.Site, b.Site))
 	})
-	var units []unit
-	for p, prompt := range s.prompts {
-		for _, place := range places {
-			if _, ok := s.index.get(place, 0, p); ok {
-				units = append(units, unit{prompt, place.Layer, place.Site})
-			}
-		}
-	}
-	return units
 }
 
 // compareLayers orders layers by number, the raw one after its number. Layers

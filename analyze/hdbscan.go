@@ -40,13 +40,13 @@ func HDBSCAN(dist []float64, n int, o HDBSCANOptions) []int {
 	for i, d := range dist {
 		near[i] = -d
 	}
-	return hdbscan(near, n, func(near float64) float64 { return -near }, o)
+	return hdbscan(near, n, math.Inf(1), func(near float64) float64 { return -near }, o)
 }
 
-// hdbscan takes any measure of nearness (n, n) that falls as distance grows.
-// Only the n-1 joins of the spanning tree need to become distances, which
+// hdbscan takes any measure of nearness (n, n) that falls as distance grows, and
+// by which all points at the ceiling and above are equally near. Only the n-1 joins of the spanning tree need to become distances, which
 // spares an arc cosine for every pair.
-func hdbscan(near []float64, n int, distance func(near float64) float64, o HDBSCANOptions) []int {
+func hdbscan(near []float64, n int, ceiling float64, distance func(near float64) float64, o HDBSCANOptions) []int {
 	if o.MinClusterSize < 2 || o.MinSamples < 1 {
 		panic("analyze: HDBSCAN needs MinClusterSize >= 2 and MinSamples >= 1")
 	}
@@ -54,6 +54,9 @@ func hdbscan(near []float64, n int, distance func(near float64) float64, o HDBSC
 		return slices.Repeat([]int{Noise}, n)
 	}
 	core := coreNearness(near, n, o.MinSamples)
+	for i, c := range core {
+		core[i] = min(c, ceiling) // and so every mutual reachability
+	}
 	mutual := make([]float64, n) // (n) mutual reachability of one point with all
 	order, joins := chain(n, func(i int) []float64 {
 		for j, v := range near[i*n : (i+1)*n] {

@@ -56,35 +56,38 @@ func addTileAVX2(sums *tileSums, a, b []chunk) {
 //go:noescape
 func addPairAVX2(sums, a, b *float64, n int)
 
-// updateRow is updateRowPlain with fused multiply and add on four lanes.
-func updateRow(a, u, q, v, y []float64, ui, qi, vi float64) float64 {
-	if !useAVX2 || len(a) < 4 {
-		return updateRowPlain(a, u, q, v, y, ui, qi, vi)
+// updateRows is updateRowsPlain with fused multiply and add; the two ways to do
+// it give the same bits.
+func (r *reduction) updateRows(k int) {
+	if !useAVX2 {
+		r.updateRowsPlain(k)
+		return
 	}
-	n := len(a)
-	u, q, v, y = u[:n:n], q[:n:n], v[:n:n], y[:n:n]
-	nu, nq := archsimd.BroadcastFloat64x4(-ui), archsimd.BroadcastFloat64x4(-qi)
-	bv := archsimd.BroadcastFloat64x4(vi)
-	var s archsimd.Float64x4
-	k := 0
-	for ; k <= n-4; k += 4 {
-		r := archsimd.LoadFloat64x4(a[k : k+4])
-		r = nq.MulAdd(archsimd.LoadFloat64x4(u[k:k+4]), r)
-		r = nu.MulAdd(archsimd.LoadFloat64x4(q[k:k+4]), r)
-		r.Store(a[k : k+4])
-		s = r.MulAdd(archsimd.LoadFloat64x4(v[k:k+4]), s)
-		r.MulAdd(bv, archsimd.LoadFloat64x4(y[k:k+4])).Store(y[k : k+4])
+	first := k / groupRows * groupRows // column of the group
+	var s [rowsTogether][lanes]float64
+	if useAVX512 {
+		updateRowsAVX512(&r.a[k*r.stride], r.stride, &r.u[0], &r.q[0], &r.v[0], &r.y[0], k, first, &s)
+	} else {
+		for row := 0; row < rowsTogether; row += 2 {
+			i := k + row
+			updatePairAVX2(&r.a[i*r.stride], r.stride, &r.u[0], &r.q[0], &r.v[0], &r.y[0], i, first, &s[row])
+		}
 	}
-	var lanes [4]float64
-	s.StoreArray(&lanes)
-	archsimd.ClearAVXUpperBits()
-	for ; k < n; k++ {
-		a[k] -= qi*u[k] + ui*q[k]
-		lanes[0] += a[k] * v[k]
-		y[k] += vi * a[k]
+	for row := range s {
+		r.y[k+row] += sumLanes(&s[row])
 	}
-	return (lanes[0] + lanes[1]) + (lanes[2] + lanes[3])
 }
+
+// updateRowsAVX512 updates four rows and the y left of their group, and leaves
+// the sums of their products with v in s.
+//
+//go:noescape
+func updateRowsAVX512(a *float64, stride int, u, q, v, y *float64, k, first int, s *[rowsTogether][lanes]float64)
+
+// updatePairAVX2 is updateRowsAVX512 for two rows.
+//
+//go:noescape
+func updatePairAVX2(a *float64, stride int, u, q, v, y *float64, k, first int, s *[lanes]float64)
 
 // widen is widenPlain with vector conversions, the rows side by side: four
 // streams from memory are read faster than one after the other.
@@ -113,6 +116,25 @@ func widen(panel []chunk, rows *[tileRows][]float32) {
 func widenChunk(dst *[lanes]float64, x []float32) {
 	archsimd.LoadFloat32x4(x[:4]).ConvertToFloat64().Store(dst[:4])
 	archsimd.LoadFloat32x4(x[4:8]).ConvertToFloat64().Store(dst[4:])
+}
+
+// cosineRow is cosineRowPlain on four lanes.
+func cosineRow(dst, row, squares, inverse []float64, square, inverseNorm float64) {
+	whole := 0
+	if useAVX2 {
+		whole = len(row) &^ 3
+		one, zero := archsimd.BroadcastFloat64x4(1), archsimd.BroadcastFloat64x4(0)
+		own, scale := archsimd.BroadcastFloat64x4(square), archsimd.BroadcastFloat64x4(inverseNorm)
+		for j := 0; j < whole; j += 4 {
+			g, other := archsimd.LoadFloat64x4(row[j:j+4]), archsimd.LoadFloat64x4(squares[j:j+4])
+			v := g.Mul(scale.Mul(archsimd.LoadFloat64x4(inverse[j : j+4])))
+			v = v.Max(one.Neg()).Min(one)
+			same := g.Equal(own).And(g.Equal(other)).And(g.Greater(zero))
+			one.IfElse(same, v).Store(dst[j : j+4])
+		}
+		archsimd.ClearAVXUpperBits()
+	}
+	cosineRowPlain(dst[whole:], row[whole:], squares[whole:], inverse[whole:], square, inverseNorm)
 }
 
 // sizeOf is sizeOfPlain on four lanes.

@@ -12,9 +12,7 @@ import (
 // returns its next number, until there are none; so work can keep memory of
 // its own between them.
 func share(n, threads int, work func(next func() (int, bool))) {
-	if threads < 1 {
-		threads = runtime.GOMAXPROCS(0)
-	}
+	threads = threadCount(threads)
 	var taken atomic.Int64
 	next := func() (int, bool) {
 		i := int(taken.Add(1)) - 1
@@ -26,6 +24,14 @@ func share(n, threads int, work func(next func() (int, bool))) {
 	}
 	work(next)
 	wg.Wait()
+}
+
+// threadCount is a number of threads, all that the processor has for 0.
+func threadCount(threads int) int {
+	if threads < 1 {
+		return runtime.GOMAXPROCS(0)
+	}
+	return threads
 }
 
 // rowsAtOnce is how many rows of a state are one piece of work: fewer would

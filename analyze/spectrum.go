@@ -3,27 +3,43 @@ package analyze
 import (
 	"math"
 	"slices"
-
-	"gonum.org/v1/gonum/lapack/gonum"
 )
 
 // spectrum holds the squared singular values of a state, descending, zeros
 // left out.
 type spectrum []float64
 
-// newSpectrum returns the squared singular values of the state behind c: the
-// eigenvalues of its Gram matrix. At most min(T, D) of them can be nonzero, and
+// newSpectra returns the squared singular values of the state behind c and of
+// that state less its mean: the eigenvalues of their Gram matrices.
+//
+// Both come from one reduction to tridiagonal form. A reflection takes the mean
+// of the tokens to a multiple of the last of them; the Gram matrix of all others
+// then is that of the centred state, in other coordinates. The reduction works
+// from the last coordinate and never mixes it into the others, so what it makes
+// of the leading matrix is the reduction of the centred state.
+func newSpectra(c *Cloud) (raw, centred spectrum) {
+	if c.T == 0 {
+		return nil, nil
+	}
+	r := newReduction(c)
+	d, e := r.tridiagonal()
+	last := c.T - 1
+	raw = newSpectrum(eigenvalues(d, e), c.D)
+	return raw, newSpectrum(eigenvalues(d[:last], e[:max(last-1, 0)]), c.D)
+}
+
+// newSpectrum returns the positive ones of the eigenvalues, ascending, of a Gram
+// matrix of vectors of d coordinates. At most d of them can be nonzero, and
 // those below the rounding of the largest are zero too.
-func newSpectrum(c *Cloud) spectrum {
-	l := eigenvalues(slices.Clone(c.Gram), c.T) // (T) ascending
+func newSpectrum(eigenvalues []float64, d int) spectrum {
+	l := eigenvalues
 	slices.Reverse(l)
-	l = l[:c.rank()]
 	if len(l) == 0 {
 		return nil
 	}
-	floor := l[0] * float64(c.T) * 0x1p-52
+	floor := l[0] * float64(len(l)) * 0x1p-52
 	for i, v := range l {
-		if v <= floor {
+		if v <= floor || i == d {
 			return l[:i]
 		}
 	}
@@ -65,88 +81,4 @@ func (l spectrum) topShare() float64 {
 		return math.NaN()
 	}
 	return l[0] / sum(l)
-}
-
-// eigenvalues returns the eigenvalues, ascending, of the symmetric matrix a
-// (n, n), of which it reads and destroys the lower triangle. Householder
-// reflections make it tridiagonal (Golub and Van Loan, Matrix Computations,
-// 8.3.1); LAPACK's dsterf takes the eigenvalues of that.
-func eigenvalues(a []float64, n int) []float64 {
-	d, e := tridiagonal(a, n)
-	if n > 0 && !(gonum.Implementation{}).Dsterf(n, d, e) {
-		// The iteration fails only on numbers that are not finite, and a Study
-		// lets none in.
-		panic("analyze: the eigenvalues of a Gram matrix did not converge")
-	}
-	return d
-}
-
-// tridiagonal reduces the symmetric matrix a (n, n) to its diagonal d (n) and
-// subdiagonal e (n-1). Row i, from the last, is reflected onto its last
-// coordinate by I - u u'/h; the leading matrix then loses q u' + u q' with
-// p = A u/h and q = p - u (u'p)/2h. That update of the matrix and its product
-// with the next u are one pass over the memory: this, and contiguous rows, is
-// what makes it several times faster than a general routine at n of a few
-// hundred.
-func tridiagonal(a []float64, n int) (d, e []float64) {
-	d, e = make([]float64, n), make([]float64, max(n-1, 0))
-	u, q := make([]float64, n), make([]float64, n) // of the step before
-	v, y := make([]float64, n), make([]float64, n) // of this step
-	for i := n - 1; i >= 0; i-- {
-		row := a[i*n : i*n+i+1] // (i+1)
-		updateRow(row, u, q, v, y, u[i], q[i], 0)
-		d[i] = row[i]
-		if i == 0 {
-			break
-		}
-		h := reflector(v[:i], row[:i], &e[i-1])
-		clear(y)
-		for k := range i {
-			y[k] += updateRow(a[k*n:k*n+k], u, q, v, y, u[k], q[k], v[k])
-			diagonal := &a[k*n+k]
-			*diagonal -= 2 * u[k] * q[k]
-			y[k] += *diagonal * v[k]
-		}
-		u, v = v, u
-		if h == 0 { // the row is zero already: nothing to reflect
-			clear(u)
-			clear(q)
-			continue
-		}
-		up := dotPlain(u[:i], y[:i]) / (h * h)
-		for k := range i {
-			q[k] = y[k]/h - u[k]*up/2
-		}
-	}
-	return d, e
-}
-
-// reflector sets u to the vector whose reflection I - u u'/h takes x to
-// (0, ..., 0, end), and returns h = |u|^2/2.
-func reflector(u, x []float64, end *float64) (h float64) {
-	copy(u, x)
-	last := len(x) - 1
-	norm := math.Sqrt(dotPlain(x, x))
-	if dotPlain(x[:last], x[:last]) == 0 {
-		clear(u)
-		*end = x[last]
-		return 0
-	}
-	*end = -math.Copysign(norm, x[last])
-	u[last] -= *end
-	return norm * math.Abs(u[last])
-}
-
-// updateRowPlain takes qi u + ui q from the row a, adds vi a to y, and returns
-// the inner product of a and v. It is the portable form of updateRow and its
-// oracle.
-func updateRowPlain(a, u, q, v, y []float64, ui, qi, vi float64) float64 {
-	u, q, v, y = u[:len(a)], q[:len(a)], v[:len(a)], y[:len(a)]
-	var s float64
-	for k := range a {
-		a[k] -= qi*u[k] + ui*q[k]
-		s += a[k] * v[k]
-		y[k] += vi * a[k]
-	}
-	return s
 }

@@ -8,45 +8,57 @@ import (
 	"gonum.org/v1/gonum/mat"
 )
 
-// gonum's general symmetric eigenvalues are the oracle of the fused reduction.
-func TestEigenvaluesAgainstGonum(t *testing.T) {
-	for _, n := range []int{1, 2, 3, 4, 5, 8, 17, 64, 131} {
-		c := NewCloud(randomState(uint64(n), n, 40), n, 40)
-		got := eigenvalues(slices.Clone(c.Gram), n)
-		var e mat.EigenSym
-		if !e.Factorize(mat.NewSymDense(n, slices.Clone(c.Gram)), false) {
-			t.Fatal("gonum did not converge")
-		}
-		want := e.Values(nil)
-		for i := range want {
-			// Backward stable both: errors are relative to the largest.
-			if math.Abs(got[i]-want[i]) > 1e-13*want[n-1] {
-				t.Errorf("n=%d: eigenvalue %d is %v, want %v", n, i, got[i], want[i])
-			}
+// gonum's general symmetric eigenvalues are the oracle of both spectra.
+func TestSpectraAgainstGonum(t *testing.T) {
+	for _, n := range []int{1, 2, 3, 4, 5, 7, 8, 9, 17, 64, 131} {
+		c := NewCloud(randomState(uint64(n), n, 200), n, 200)
+		raw, centred := newSpectra(c)
+		compareSpectrum(t, "raw", raw, c, n)
+		compareSpectrum(t, "centred", centred, c.centred(), n-1)
+	}
+}
+
+// compareSpectrum wants the rank largest eigenvalues of the Gram matrix of c.
+func compareSpectrum(t *testing.T, what string, got spectrum, c *Cloud, rank int) {
+	t.Helper()
+	var e mat.EigenSym
+	if !e.Factorize(mat.NewSymDense(c.T, slices.Clone(c.Gram)), false) {
+		t.Fatal("gonum did not converge")
+	}
+	want := e.Values(nil)
+	if slices.Reverse(want); len(got) != rank {
+		t.Fatalf("n=%d, %s: %d singular values, want %d", c.T, what, len(got), rank)
+	}
+	for i := range got {
+		// Backward stable both: errors are relative to the largest, for the
+		// centred state to that of the state itself, some times larger.
+		if math.Abs(got[i]-want[i]) > 1e-12*want[0] {
+			t.Errorf("n=%d, %s: eigenvalue %d is %v, want %v", c.T, what, i, got[i], want[i])
 		}
 	}
 }
 
-func TestUpdateRowAgainstPlain(t *testing.T) {
-	vector := func(n int, f func(float64) float64) []float64 {
-		v := make([]float64, n)
-		for i := range v {
-			v[i] = f(float64(i + 1))
-		}
-		return v
+func TestUpdateRowsAgainstPlain(t *testing.T) {
+	c := NewCloud(randomState(8, 30, 40), 30, 40)
+	got, want := newReduction(c), newReduction(c)
+	for i := range 30 {
+		got.v[i], want.v[i] = math.Sin(float64(i)), math.Sin(float64(i))
 	}
-	for n := range 14 {
-		u, q, v := vector(n, math.Sin), vector(n, math.Cos), vector(n, math.Sqrt)
-		a, y := vector(n, math.Log), vector(n, math.Cbrt)
-		b, z := slices.Clone(a), slices.Clone(y)
-		got, want := updateRow(a, u, q, v, y, 0.3, -1.7, 2.5), updateRowPlain(b, u, q, v, z, 0.3, -1.7, 2.5)
-		for k := range n {
-			if math.Abs(a[k]-b[k]) > 1e-14 || math.Abs(y[k]-z[k]) > 1e-13 {
-				t.Errorf("n=%d: row %v and %v, product %v and %v", n, a, b, y, z)
-			}
+	clear(got.y)
+	clear(want.y)
+	for k := 0; k < 30; k += rowsTogether {
+		got.updateRows(k)
+		want.updateRowsPlain(k)
+	}
+	for i := range want.a {
+		if math.Abs(got.a[i]-want.a[i]) > 1e-12 {
+			t.Errorf("entry %d is %v, want %v", i, got.a[i], want.a[i])
 		}
-		if math.Abs(got-want) > 1e-12 {
-			t.Errorf("n=%d: inner product %v, want %v", n, got, want)
+	}
+	for i := range want.y {
+		// 30 terms of up to some 500.
+		if math.Abs(got.y[i]-want.y[i]) > 1e-10 {
+			t.Errorf("product %d is %v, want %v", i, got.y[i], want.y[i])
 		}
 	}
 }
@@ -55,7 +67,7 @@ func TestUpdateRowAgainstPlain(t *testing.T) {
 // of the other eigenvalues of its Gram matrix.
 func TestSpectrumOfFewDimensions(t *testing.T) {
 	const n, d = 90, 3
-	l := newSpectrum(NewCloud(randomState(6, n, d), n, d))
+	l, _ := newSpectra(NewCloud(randomState(6, n, d), n, d))
 	if len(l) != d {
 		t.Errorf("%d singular values of a state of %d dimensions", len(l), d)
 	}
@@ -65,7 +77,7 @@ func TestSpectrumOfFewDimensions(t *testing.T) {
 			x[i*40+k] = 0
 		}
 	}
-	if l := newSpectrum(NewCloud(x, n, 40)); len(l) != 2 {
+	if l, _ := newSpectra(NewCloud(x, n, 40)); len(l) != 2 {
 		t.Errorf("%d singular values of a state of rank 2", len(l))
 	}
 }

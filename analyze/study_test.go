@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math"
 	"slices"
@@ -104,6 +105,51 @@ func TestFinishDoesNotDependOnThreads(t *testing.T) {
 		if diff := cmp.Diff(one, finish(t, threads), cmpopts.EquateNaNs()); diff != "" {
 			t.Errorf("%d threads:\n%s", threads, diff)
 		}
+	}
+}
+
+// TestFinishInParts: the parts of each variant, one behind the other, are the
+// tables, and they come prompt by prompt.
+func TestFinishInParts(t *testing.T) {
+	variants := []string{Base, "b-adapter", "a-adapter"}
+	s := NewStudy(newMemoryStore(), variants[1:])
+	fill(t, s, variants, testLayers...)
+	addLosses(s, variants)
+	o := testFinish
+	shares := make([]Tables, len(variants))
+	var prompts []string
+	o.Each = func(v int, part *Tables) error {
+		for _, r := range part.Metrics {
+			if len(prompts) == 0 || prompts[len(prompts)-1] != r.Prompt {
+				prompts = append(prompts, r.Prompt)
+			}
+			if r.Variant != variants[v] {
+				t.Fatalf("a row of %s is given for %s", r.Variant, variants[v])
+			}
+		}
+		shares[v].Append(part)
+		return nil
+	}
+	rest, err := s.Finish(context.Background(), testKeep, o)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got := &Tables{}
+	for v := range shares {
+		got.Append(&shares[v])
+	}
+	got.Append(rest)
+	if diff := cmp.Diff(finish(t, 1), got, cmpopts.EquateNaNs()); diff != "" {
+		t.Error(diff)
+	}
+	if want := []string{"one", "second", AllPrompts}; !slices.Equal(prompts, want) {
+		t.Errorf("the parts are of %v, want %v", prompts, want)
+	}
+
+	full := errors.New("the disk is full")
+	o.Each = func(int, *Tables) error { return full }
+	if _, err := s.Finish(context.Background(), testKeep, o); !errors.Is(err, full) {
+		t.Errorf("an error of Each: %v", err)
 	}
 }
 

@@ -11,20 +11,11 @@ import (
 // indicative.
 const FewPrompts = 20
 
-// tables lays out what was found, variant by variant.
-func (s *Study) tables(units []unit, found [][]finding, o FinishOptions) *Tables {
+// part is what was found of one variant at one place of one prompt.
+func (s *Study) part(u unit, v int, f finding) *Tables {
 	t := &Tables{}
-	means := newAverager(s, units, found, o)
-	for v, variant := range s.variants {
-		for i, u := range units {
-			t.place(u.key(variant), found[i][v], s.tokens[s.promptAt[u.prompt]])
-			t.Metrics = append(t.Metrics, s.lossRows(variant, u)...)
-		}
-		t.Metrics = append(t.Metrics, means.rows(v)...)
-	}
-	if n := len(s.prompts); o.Bootstrap > 0 && n < FewPrompts {
-		t.Warnings = append(t.Warnings, fewPromptsWarning(n))
-	}
+	t.place(u.key(s.variants[v]), f, s.tokens[s.promptAt[u.prompt]])
+	t.Metrics = append(t.Metrics, s.lossRows(s.variants[v], u)...)
 	return t
 }
 

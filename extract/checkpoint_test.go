@@ -232,7 +232,7 @@ func TestCheckpointOfOthers(t *testing.T) {
 }
 
 // TestPace: the first checkpoint after the interval, later ones not before they
-// cost less than a twentieth.
+// cost less than a fiftieth.
 func TestPace(t *testing.T) {
 	begin := time.Unix(1000, 0)
 	p := pace{every: time.Second, last: begin}
@@ -240,12 +240,12 @@ func TestPace(t *testing.T) {
 	if p.due(at(999)) || !p.due(at(1000)) {
 		t.Error("the first is not due after a second")
 	}
-	p.made(at(1000), at(1010)) // a twentieth of the interval is more
+	p.made(at(1000), at(1010)) // a fiftieth of the interval is more
 	if p.due(at(2009)) || !p.due(at(2010)) {
 		t.Error("after a quick one the next is not due a second later")
 	}
-	p.made(at(3000), at(3500)) // 20 * 0.5 s
-	if p.due(at(13499)) || !p.due(at(13500)) {
-		t.Error("after a slow one the next is not due ten seconds later")
+	p.made(at(3000), at(3500)) // 50 * 0.5 s
+	if p.due(at(28499)) || !p.due(at(28500)) {
+		t.Error("after a slow one the next is not due 25 seconds later")
 	}
 }

@@ -21,6 +21,8 @@ type engine interface {
 	// score passes the states of a wave over the heads of the variants and adds
 	// to the items' tallies; an item without one is left out.
 	score(ctx context.Context, w *wave, heads []head) error
+	// room is the memory for waves of so many rows and texts of so many tokens.
+	room(rows, longest int) int64
 	close()
 }
 

@@ -22,8 +22,9 @@ func (p *pass) linear(in *native.Rows, groups [][]int, done func(w *worker, whic
 		for _, which := range group {
 			maps[which] = p.newMap(which)
 		}
-		out, inner := p.weights[0].projections[group[0]].weight.shape()
-		for lo, step := 0, native.BlockRows(out, inner); lo < out; lo += step {
+		weight := p.weights[0].projections[group[0]].weight
+		out, _ := weight.shape()
+		for lo, step := 0, native.BlockRows(out, nativeType(weight.dtype())); lo < out; lo += step {
 			jobs = append(jobs, job{group, lo, min(lo+step, out)})
 		}
 	}

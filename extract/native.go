@@ -66,7 +66,7 @@ func (e *nativeEngine) product(x []float32, rows int, m matrix) ([]float32, erro
 	packed := e.kernel.NewRows(native.Padded(rows), in, false)
 	packed.Set(0, native.Padded(rows), 0, in, padded, in)
 	dst := make([]float32, rows*out)
-	step := native.BlockRows(out, in)
+	step := native.BlockRows(out, nativeType(m.dtype()))
 	err := e.parallel((out+step-1)/step, func(w *worker, i int) error {
 		lo, hi := i*step, min((i+1)*step, out)
 		got, err := w.multiply(m, lo, hi, packed, []native.Span{{To: native.Padded(rows)}}, 0, native.Padded(rows))

@@ -13,7 +13,7 @@ type pace struct {
 
 const (
 	saveEvery = time.Second // unless Options says otherwise
-	costShare = 20          // a checkpoint may cost a twentieth of the run
+	costShare = 50          // a checkpoint may cost a fiftieth of the run
 )
 
 func newPace(every time.Duration) pace {

@@ -5,7 +5,7 @@ package extract
 func (r *run) begin() (first int, err error) {
 	sizes := r.sizes()
 	if r.opts.Dir != "" {
-		c, s, err := loadCheckpoint(sizes, r.opts.MaxMemory, r.opts.Dir)
+		c, s, err := loadCheckpoint(sizes, r.memory(), r.opts.Dir)
 		if err != nil {
 			return 0, err
 		}
@@ -13,7 +13,7 @@ func (r *run) begin() (first int, err error) {
 			return c.Layer, r.goOn(c, s)
 		}
 	}
-	if r.states, err = newStore(sizes, r.opts.MaxMemory, r.opts.Dir); err != nil {
+	if r.states, err = newStore(sizes, r.memory(), r.opts.Dir); err != nil {
 		return 0, err
 	}
 	r.setPace()
@@ -21,6 +21,14 @@ func (r *run) begin() (first int, err error) {
 		return 0, err
 	}
 	return 0, r.turn()
+}
+
+// memory is how many bytes of states are held.
+func (r *run) memory() int64 {
+	if r.plan.OnDisk {
+		return 0
+	}
+	return r.plan.States
 }
 
 // sizes are the numbers of floats of the slots.

@@ -55,6 +55,7 @@ type run struct {
 	layers   int    // blocks in all, repeats counted
 	depth    int    // blocks to run
 	states   *store // by slot, each (T, D); not set where a variant still has the base's
+	plan     Plan
 	wave     wave
 	entry    []float32          // the base's state of the current prompt before the block, for variants that leave it there
 	shared   map[Site][]float32 // the base's states of the current prompt after the block, for variants that share them
@@ -81,6 +82,10 @@ func newRun(ctx context.Context, m *loader.Model, adapters []*loader.Adapter, pr
 	}
 	r := &run{ctx: ctx, model: m, variants: variants, prompts: prompts, opts: opts, sites: opts.sites(), sink: sink,
 		engine: e, layers: layers, depth: depth, shared: map[Site][]float32{}}
+	if r.plan, err = newPlan(e, m.Config, len(variants), prompts, opts); err != nil {
+		e.close()
+		return nil, err
+	}
 	r.wave.d = m.Config.HiddenSize
 	r.progress = Progress{Layers: depth, Total: r.tokens() * int64(depth)}
 	return r, nil
@@ -176,10 +181,6 @@ func (r *run) prepare(b int, base *baseBlock) ([]*blockWeights, error) {
 	return all, nil
 }
 
-// rowsInWave is how many rows pass a block together. Reading and packing the
-// weights of a 7B block costs as much as computing with 200 rows.
-const rowsInWave = 2048
-
 // waves gathers prompts and variants whose states are their own, in order, and
 // calls use for each wave of them.
 func (r *run) waves(use func(*wave) error) error {
@@ -207,7 +208,7 @@ func (r *run) waves(use func(*wave) error) error {
 				continue
 			}
 			it := item{prompt: p, variant: i, tokens: len(prompt.IDs), twin: -1}
-			if w.rows > 0 && w.rows+it.padded() > rowsInWave {
+			if w.rows > 0 && w.rows+it.padded() > r.plan.Rows {
 				if err := flush(); err != nil {
 					return err
 				}

@@ -21,9 +21,11 @@ type small struct {
 	spec  testmodel.Spec
 }
 
-func newSmall(t *testing.T) small {
+func newSmall(t *testing.T) small { return newSmallOf(t, testmodel.Spec{Layers: 3, Seed: 7}) }
+
+func newSmallOf(t *testing.T, spec testmodel.Spec) small {
 	t.Helper()
-	s := small{dir: filepath.Join(t.TempDir(), "model"), spec: testmodel.Spec{Layers: 3, Seed: 7}}
+	s := small{dir: filepath.Join(t.TempDir(), "model"), spec: spec}
 	testmodel.WriteModel(t, s.dir, s.spec)
 	m, err := loader.Open(s.dir)
 	if err != nil {

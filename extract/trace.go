@@ -76,7 +76,7 @@ type Options struct {
 	NoLoss      bool   // leave the head out
 	BF16        bool   // round activations to bf16 before each product
 	Backend     string // one of Engines, or xla:PLUGIN as newBackend has it; "" is EngineAuto
-	MaxMemory   int64  // bytes for the states of a layer; more go to files in Dir
+	MaxMemory   int64  // bytes to compute in and for the states of a layer, which otherwise go to files in Dir; 0: no limit
 	Progress    func(Progress)
 
 	// Dir is the folder for states that memory cannot hold and for checkpoints: a

@@ -61,7 +61,7 @@ func (f *analyzeFlags) analyze(ctx context.Context, args []string, given func(st
 		return err
 	}
 	defer out.discard()
-	if err := out.restart(); err != nil {
+	if err := out.restart(f.fresh); err != nil {
 		return writeError(out.dir, err)
 	}
 	spill, err := openSpill(filepath.Join(out.partial, cloudsName), 0)

@@ -19,6 +19,7 @@ type job struct {
 	progress *progress
 	timings  analyze.Timings
 	provider string
+	fresh    bool           // --fresh
 	files    *stateFiles    // nil where states are not saved
 	spill    *spill         // nil where nothing is measured
 	study    *analyze.Study // of extract: notes massive tokens only
@@ -47,7 +48,7 @@ func (f *inputFlags) begin(ctx context.Context, modelDir string, measured bool, 
 		in.close()
 		return nil, err
 	}
-	j := &job{in: in, out: out, progress: newProgress(stderr, f.quiet), provider: provider}
+	j := &job{in: in, out: out, progress: newProgress(stderr, f.quiet), provider: provider, fresh: f.fresh}
 	j.progress.say("engine: %s", provider)
 	if advice != "" {
 		j.progress.say("%s", advice)
@@ -58,11 +59,14 @@ func (f *inputFlags) begin(ctx context.Context, modelDir string, measured bool, 
 	for _, w := range in.warnings {
 		j.progress.say("warning: %s", w)
 	}
+	if err := j.sayMemory(f); err != nil {
+		return nil, j.close(err)
+	}
 	j.hashes = startHashes(ctx, in)
 	if f.saveStates {
 		j.files = newStateFiles(out.partial, in, in.model.Config.NumLayers*f.repeatDepth)
 	}
-	if err := j.restore(measured, f.resume); err != nil {
+	if err := j.restore(measured, f.resume, f.fresh); err != nil {
 		return nil, j.close(writeError(out.dir, err))
 	}
 	return j, nil
@@ -140,7 +144,7 @@ func (j *job) close(err error) error {
 	if !j.out.committed && worthResuming(err) {
 		layer, ok := extract.Finished(j.checkpoints())
 		if j.out.keep = j.out.keep || ok; ok && err != nil {
-			err = unfinished{err, layer, len(j.in.layers.chosen) - 1}
+			err = unfinished{err, j.fresh, layer, len(j.in.layers.chosen) - 1}
 		}
 	}
 	j.hashes.stop()

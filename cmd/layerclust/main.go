@@ -88,7 +88,8 @@ func guarded(f func() error) (err error) {
 func oneLine(err error) string {
 	if errors.Is(err, context.Canceled) {
 		if u, ok := errors.AsType[unfinished](err); ok {
-			return unfinished{errors.New("interrupted"), u.layer, u.layers}.Error()
+			u.error = errors.New("interrupted")
+			return u.Error()
 		}
 		return "interrupted; nothing was written"
 	}

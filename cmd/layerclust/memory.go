@@ -5,9 +5,35 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"runtime/debug"
 	"strconv"
 	"strings"
+
+	"github.com/layerclust/layerclust/extract"
 )
+
+// ownMemory is what the program takes before it computes anything: its code, the
+// tokenizer, the runtime.
+const ownMemory = 80 << 20
+
+// sayMemory tells what the forward pass will take, before it begins. Pages of
+// the model's files that the system holds for it are not counted.
+func (j *job) sayMemory(f *inputFlags) error {
+	o := f.extractOptions(j.in)
+	o.Dir = j.out.dir
+	plan, err := extract.MakePlan(j.in.model, j.in.adapters, j.in.prompts, o)
+	if err != nil {
+		return err
+	}
+	where := "in memory"
+	if plan.OnDisk {
+		where = "on disk in " + j.out.dir
+	}
+	j.progress.say("memory: about %s (states %s %s)", bytesText(ownMemory+plan.Peak()), bytesText(plan.States), where)
+	// What is garbage is then collected before the limit is passed.
+	debug.SetMemoryLimit(max(o.MaxMemory, plan.Peak()))
+	return nil
+}
 
 // byteSize is a flag for a number of bytes: 8GiB, 500MB, or plain bytes.
 type byteSize int64

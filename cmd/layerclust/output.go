@@ -98,18 +98,22 @@ func (o *output) claim(fresh bool) error {
 		return err
 	}
 	if !fresh {
-		if err := checkFree(o.dir, o.fingerprint); err != nil {
-			return err
+		left := readOwner(filepath.Join(o.partial, jobName))
+		o.resumed = left.Fingerprint == o.fingerprint
+		if !o.resumed || !left.Replaces {
+			if err := checkFree(o.dir, o.fingerprint); err != nil {
+				return err
+			}
 		}
-		if o.resumed = readFingerprint(filepath.Join(o.partial, jobName)) == o.fingerprint; o.resumed {
+		if o.resumed {
 			return nil
 		}
 	}
-	return o.restart()
+	return o.restart(fresh)
 }
 
 // restart empties partial.
-func (o *output) restart() error {
+func (o *output) restart(fresh bool) error {
 	o.resumed = false
 	if err := os.RemoveAll(o.partial); err != nil {
 		return err
@@ -117,28 +121,27 @@ func (o *output) restart() error {
 	if err := os.Mkdir(o.partial, 0o755); err != nil {
 		return err
 	}
-	text, err := json.Marshal(map[string]string{fingerprintKey: o.fingerprint})
+	text, err := json.Marshal(owner{o.fingerprint, fresh})
 	if err != nil {
 		return err
 	}
 	return os.WriteFile(filepath.Join(o.partial, jobName), text, 0o644)
 }
 
-// fingerprintKey is the field of run.json and job.json that says whose they are.
-const fingerprintKey = "fingerprint"
+// owner is job.json; run.json has the first field, too.
+type owner struct {
+	Fingerprint string `json:"fingerprint"`
+	Replaces    bool   `json:"replaces"` // it was begun with --fresh: what another run left in the folder may go
+}
 
-// readFingerprint is the fingerprint in a file of JSON, "" for none.
-func readFingerprint(path string) string {
+// readOwner reads such a file, as far as it can be read.
+func readOwner(path string) owner {
+	var o owner
 	data, err := os.ReadFile(path)
-	if err != nil {
-		return ""
+	if err != nil || json.Unmarshal(data, &o) != nil {
+		return owner{}
 	}
-	var of map[string]json.RawMessage
-	var text string
-	if json.Unmarshal(data, &of) != nil || json.Unmarshal(of[fingerprintKey], &text) != nil {
-		return ""
-	}
-	return text
+	return o
 }
 
 // checkFolder refuses what is not a folder for results.
@@ -164,7 +167,7 @@ func checkFolder(dir string) error {
 // checkFree looks for results that are not to be replaced.
 func checkFree(dir, fingerprint string) error {
 	if _, err := os.Stat(filepath.Join(dir, runName)); err == nil {
-		if readFingerprint(filepath.Join(dir, runName)) == fingerprint {
+		if readOwner(filepath.Join(dir, runName)).Fingerprint == fingerprint {
 			return nil
 		}
 		return loader.InputErrorf("--out %s: it holds the results of another run; choose another folder, or --fresh to replace them", dir)

@@ -48,7 +48,7 @@ func (j *job) attach(o extract.Options) extract.Options {
 
 // restore takes up what an ended run has left. Where there is nothing, or it is
 // not whole, the job begins anew.
-func (j *job) restore(measured, resume bool) error {
+func (j *job) restore(measured, resume, fresh bool) error {
 	if j.out.resumed && resume {
 		if layer, ok := extract.Finished(j.checkpoints()); ok {
 			if j.goOn(layer, measured) == nil {
@@ -58,7 +58,7 @@ func (j *job) restore(measured, resume bool) error {
 			j.progress.say("warning: what an ended run left in %s is damaged: beginning anew", j.out.partial)
 		}
 	}
-	if err := j.out.restart(); err != nil {
+	if err := j.out.restart(fresh); err != nil {
 		return err
 	}
 	if err := j.open(measured, 0); err != nil || j.files == nil {
@@ -179,11 +179,16 @@ func readChecked(path string) ([]byte, error) {
 // unfinished is the error of a job that the same command goes on with.
 type unfinished struct {
 	error
+	fresh         bool // it was begun with --fresh, which would begin again
 	layer, layers int
 }
 
 func (u unfinished) Error() string {
-	return fmt.Sprintf("%v; the same command goes on from layer %d of %d", u.error, u.layer, u.layers)
+	without := ""
+	if u.fresh {
+		without = " without --fresh"
+	}
+	return fmt.Sprintf("%v; the same command%s goes on from layer %d of %d", u.error, without, u.layer, u.layers)
 }
 
 func (u unfinished) Unwrap() error { return u.error }

@@ -164,81 +164,71 @@ INLINE void end(float *c, long next) {
 	_tile_stored(3, c + next + 256, 64);
 }
 
-// step adds the products of the j-th parts of two weight tiles, whose rows lie
-// stride bytes apart, with two tiles of x.
-INLINE void step(const uint16_t *w0, const uint16_t *w1, long stride, int j, const uint16_t *x0, const uint16_t *x1, int x_parts) {
-	_tile_loadd(4, w0, stride);
-	_tile_loadd(5, w1, stride);
-	for (int p = 0; p < x_parts && p + j < 3; p++) {
-		_tile_loadd(6, x0 + p * tile, 64);
-		_tile_loadd(7, x1 + p * tile, 64);
-		_tile_dpbf16ps(0, 4, 6);
-		_tile_dpbf16ps(1, 4, 7);
-		_tile_dpbf16ps(2, 5, 6);
-		_tile_dpbf16ps(3, 5, 7);
-	}
+// weight is where the tiles of a weight lie, in elements: packed, or in the file,
+// where the rows of a tile are as far apart as those of the weight.
+typedef struct {
+	const uint16_t *at;
+	long tiles;           // row tiles
+	int parts;
+	long chunk, row, col; // from one chunk, row tile and col tile to the next; row is of a whole chunk
+	long stride;          // bytes from a row of a tile to the next
+	int packed;
+} weight;
+
+// quad adds to 2 x 2 tiles of sums the products of width column tiles of two
+// weight tiles with two tiles of x.
+INLINE void quad(const uint16_t *w0, const uint16_t *w1, long col, long stride, int w_parts,
+                 const uint16_t *x0, const uint16_t *x1, int x_parts, long width) {
+	for (long k = 0; k < width; k++, w0 += col, w1 += col, x0 += x_parts * tile, x1 += x_parts * tile)
+		for (int j = 0; j < w_parts; j++) {
+			_tile_loadd(4, w0 + j * tile, stride);
+			_tile_loadd(5, w1 + j * tile, stride);
+			for (int p = 0; p < x_parts && p + j < 3; p++) {
+				_tile_loadd(6, x0 + p * tile, 64);
+				_tile_loadd(7, x1 + p * tile, 64);
+				_tile_dpbf16ps(0, 4, 6);
+				_tile_dpbf16ps(1, 4, 7);
+				_tile_dpbf16ps(2, 5, 6);
+				_tile_dpbf16ps(3, 5, 7);
+			}
+		}
 }
 
-// quad adds to 2 x 2 tiles of sums the products of count column tiles of two
-// packed weight tiles with two tiles of x.
-INLINE void quad(const uint16_t *w0, const uint16_t *w1, int w_parts, const uint16_t *x0, const uint16_t *x1, int x_parts,
-                 long count, float *c, long next, int zero) {
-	begin(c, next, zero);
-	for (long k = 0; k < count; k++, x0 += x_parts * tile, x1 += x_parts * tile)
-		for (int j = 0; j < w_parts; j++, w0 += tile, w1 += tile)
-			step(w0, w1, 64, j, x0, x1, x_parts);
-	end(c, next);
+// ask fetches lines of the n x 32 * width elements at w, rows cols apart, from line
+// from on, into the second-level cache, and returns the next line.
+INLINE long ask(const uint16_t *w, long n, long cols, long from, long lines) {
+	for (const long to = from + lines < n * lc_chunk ? from + lines : n * lc_chunk; from < to; from++)
+		_mm_prefetch(w + from / lc_chunk * cols + from % lc_chunk * 32, _MM_HINT_T1);
+	return from;
 }
 
 // The order of the work keeps two row tiles of x, of one chunk, in the first
 // caches while they meet every row of the weight, and the sums of rows_at_once
-// row tiles in the second.
+// row tiles in the second. A weight that lies in the file is asked for a chunk
+// ahead, so that the wait for memory passes beside the arithmetic.
 enum { rows_at_once = 32 };
 
-INLINE void sums(const uint16_t *w, long w_tiles, int w_parts, const uint16_t *x, long x_tiles, int x_parts, long col_tiles,
-                 const int32_t *rows, long count, float *c) {
-	const long next = w_tiles * 256;
+INLINE void sums(weight w, const uint16_t *x, long x_tiles, int x_parts, long col_tiles, const int32_t *rows, long count, float *c) {
+	const long next = w.tiles * 256;
 	for (long from = 0; from < count; from += rows_at_once) {
 		const long to = from + rows_at_once < count ? from + rows_at_once : count;
+		const long quads = (to - from + 1) / 2 * (w.tiles / 2), share = (w.tiles * 16 * lc_chunk + quads - 1) / quads;
 		for (long k = 0; k < col_tiles; k += lc_chunk) {
 			const long width = col_tiles - k < lc_chunk ? col_tiles - k : lc_chunk;
-			const uint16_t *wk = w + k * w_tiles * w_parts * tile, *xk = x + k * x_tiles * x_parts * tile;
-			const long w_row = width * w_parts * tile, x_row = width * x_parts * tile;
+			const uint16_t *wk = w.at + k / lc_chunk * w.chunk, *xk = x + k * x_tiles * x_parts * tile;
+			const long w_row = w.packed ? w.row / lc_chunk * width : w.row, x_row = width * x_parts * tile;
+			long line = from == 0 && !w.packed && k + 2 * lc_chunk <= col_tiles ? 0 : w.tiles * 16 * lc_chunk;
 			for (long m = from; m < to; m += 2) {
 				const long odd = m + 1 < to; // a last tile without a partner is computed twice, in the same place
 				const uint16_t *x0 = xk + rows[m] / 16 * x_row, *x1 = xk + rows[m + odd] / 16 * x_row;
-				for (long n = 0; n < w_tiles; n += 2)
-					quad(wk + n * w_row, wk + (n + 1) * w_row, w_parts, x0, x1, x_parts, width, c + m * next + n * 256, odd * next, k == 0);
-			}
-		}
-	}
-}
-
-// sums_few goes over all columns at once. While it computes with two weight tiles
-// it asks for those after them, so that the wait for memory passes beside the
-// arithmetic.
-INLINE void sums_few(const uint16_t *w, long n, long cols, const uint16_t *x, long x_tiles, int x_parts,
-                     const int32_t *rows, long count, float *c) {
-	const long col_tiles = cols / 32, next = n / 16 * 256, pair = 32 * cols;
-	const long pairs = (count + 1) / 2, lines = (32 + pairs - 1) / pairs; // to ask for in a step
-	const uint16_t *last = w + n * cols;
-	for (long r = 0; r < n; r += 32, w += pair) {
-		const uint16_t *ask = w + pair;
-		for (long m = 0; m < count; m += 2) {
-			const long odd = m + 1 < count;
-			float *sum = c + m * next + r / 16 * 256;
-			begin(sum, odd * next, 1);
-			for (long k = 0; k < col_tiles; k += lc_chunk) {
-				const long width = col_tiles - k < lc_chunk ? col_tiles - k : lc_chunk;
-				const uint16_t *xk = x + k * x_tiles * x_parts * tile;
-				const uint16_t *x0 = xk + rows[m] / 16 * width * x_parts * tile, *x1 = xk + rows[m + odd] / 16 * width * x_parts * tile;
-				for (long i = 0; i < width; i++) {
-					for (long l = 0; l < lines && ask < last; l++, ask += 32)
-						_mm_prefetch(ask, _MM_HINT_T1);
-					step(w + (k + i) * 32, w + (k + i) * 32 + 16 * cols, cols * 2, 0, x0 + i * x_parts * tile, x1 + i * x_parts * tile, x_parts);
+				for (long n = 0; n < w.tiles; n += 2) {
+					float *sum = c + m * next + n * 256;
+					line = ask(wk + w.chunk, w.tiles * 16, w.stride / 2, line, share);
+					begin(sum, odd * next, k == 0);
+					quad(wk + n * w_row, wk + (n + 1) * w_row, w.col, w.stride, w.parts, x0, x1, x_parts, width);
+					end(sum, odd * next);
 				}
 			}
-			end(sum, odd * next);
 		}
 	}
 }
@@ -275,31 +265,36 @@ INLINE void turn(const float *c, long w_tiles, const int32_t *rows, long count, 
 		}
 }
 
-// For each usual number of parts there is a loop of its own, unrolled by the
+// multiply has a loop of its own for each usual number of parts, unrolled by the
 // compiler.
-TARGET void lc_amx_multiply(const uint16_t *w, long w_tiles, int w_parts, const uint16_t *x, long x_tiles, int x_parts, long cols,
-                            const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add) {
+INLINE void multiply(weight w, const uint16_t *x, long x_tiles, int x_parts, long cols, const int32_t *rows, long count,
+                     float *scratch, float *dst, long ldd, int add) {
 	const long col_tiles = (cols + 31) / 32;
 	configure();
-	if (w_parts == 1 && x_parts == 3)
-		sums(w, w_tiles, 1, x, x_tiles, 3, col_tiles, rows, count, scratch);
-	else if (w_parts == 1 && x_parts == 1)
-		sums(w, w_tiles, 1, x, x_tiles, 1, col_tiles, rows, count, scratch);
-	else
-		sums(w, w_tiles, w_parts, x, x_tiles, x_parts, col_tiles, rows, count, scratch);
+	if (x_parts == 3 && w.parts == 1) {
+		w.parts = 1;
+		sums(w, x, x_tiles, 3, col_tiles, rows, count, scratch);
+	} else if (x_parts == 1 && w.parts == 1) {
+		w.parts = 1;
+		sums(w, x, x_tiles, 1, col_tiles, rows, count, scratch);
+	} else {
+		sums(w, x, x_tiles, x_parts, col_tiles, rows, count, scratch);
+	}
 	_tile_release();
-	turn(scratch, w_tiles, rows, count, dst, ldd, add);
+	turn(scratch, w.tiles, rows, count, dst, ldd, add);
 }
 
-TARGET void lc_amx_multiply_few(const uint16_t *w, long n, long cols, const uint16_t *x, long x_tiles, int x_parts,
-                                const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add) {
-	configure();
-	if (x_parts == 3)
-		sums_few(w, n, cols, x, x_tiles, 3, rows, count, scratch);
-	else
-		sums_few(w, n, cols, x, x_tiles, 1, rows, count, scratch);
-	_tile_release();
-	turn(scratch, n / 16, rows, count, dst, ldd, add);
+TARGET void lc_amx_multiply(const uint16_t *w, long w_tiles, int w_parts, const uint16_t *x, long x_tiles, int x_parts, long cols,
+                            const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add) {
+	const long chunk = lc_chunk * w_parts * tile;
+	const weight packed = {w, w_tiles, w_parts, chunk * w_tiles, chunk, w_parts * tile, 64, 1};
+	multiply(packed, x, x_tiles, x_parts, cols, rows, count, scratch, dst, ldd, add);
+}
+
+TARGET void lc_amx_multiply_file(const uint16_t *w, long n, const uint16_t *x, long x_tiles, int x_parts, long cols,
+                                 const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add) {
+	const weight in_file = {w, n / 16, 1, lc_chunk * 32, 16 * cols, 32, cols * 2, 0};
+	multiply(in_file, x, x_tiles, x_parts, cols, rows, count, scratch, dst, ldd, add);
 }
 
 #else
@@ -309,7 +304,7 @@ void lc_amx_pack_weight(const void *raw, int type, long row, long n, long cols, 
 void lc_amx_pack_rows(const float *x, long stride, long at, long row_tiles, long col, long n, long cols, int parts, uint16_t *dst) {}
 void lc_amx_multiply(const uint16_t *w, long w_tiles, int w_parts, const uint16_t *x, long x_tiles, int x_parts, long cols,
                      const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add) {}
-void lc_amx_multiply_few(const uint16_t *w, long n, long cols, const uint16_t *x, long x_tiles, int x_parts,
-                         const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add) {}
+void lc_amx_multiply_file(const uint16_t *w, long n, const uint16_t *x, long x_tiles, int x_parts, long cols,
+                          const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add) {}
 
 #endif

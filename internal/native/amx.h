@@ -32,10 +32,9 @@ void lc_amx_pack_rows(const float *x, long stride, long at, long row_tiles, long
 void lc_amx_multiply(const uint16_t *w, long w_tiles, int w_parts, const uint16_t *x, long x_tiles, int x_parts, long cols,
                      const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add);
 
-// lc_amx_multiply_few is lc_amx_multiply for a bf16 weight as it lies in the file,
-// n rows of cols elements, both multiples of 32, and for few rows of x, for which
-// packing would cost more than it saves.
-void lc_amx_multiply_few(const uint16_t *w, long n, long cols, const uint16_t *x, long x_tiles, int x_parts,
-                         const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add);
+// lc_amx_multiply_file is lc_amx_multiply for a bf16 weight as it lies in the
+// file, n rows of cols elements, both multiples of 32.
+void lc_amx_multiply_file(const uint16_t *w, long n, const uint16_t *x, long x_tiles, int x_parts, long cols,
+                          const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add);
 
 #endif

@@ -44,11 +44,18 @@ type Block struct {
 // NewBlock makes an empty block, which grows as it is used.
 func (k *Kernel) NewBlock() *Block { return &Block{kernel: k} }
 
-// BlockRows is how many rows of a weight (out, in) are best held at a time:
-// enough that going over the activations again for each block costs little, and
-// few enough for every core to have its share. It depends on the shape alone,
-// since a product's order of sums may depend on it.
-func BlockRows(out, in int) int { return min(256, max(32, out/8)) &^ 31 }
+// BlockRows is how many rows of a weight with out rows of type t are best held
+// at a time: enough that going over the activations again for each block costs
+// little, and few enough that they stay in the second-level cache and every core
+// has its share. It depends on the weight alone, since a product's order of sums
+// may depend on it.
+func BlockRows(out int, t DType) int {
+	parts := 1 + int(t)
+	return min(MaxBlockRows/parts, max(32, out/8)) &^ 31
+}
+
+// MaxBlockRows is the most that BlockRows gives.
+const MaxBlockRows = 256
 
 // Load makes the block hold n rows of a weight (out, cols) of type t, as the file
 // has them. raw is read until the next Load: what is packed of it, and when,
@@ -86,7 +93,7 @@ func (b *Block) pack() {
 func (b *Block) parts() int { return 1 + int(b.dtype) }
 
 // fewTiles is up to how many row tiles of activations a weight is not packed for.
-const fewTiles = 8
+const fewTiles = 16
 
 // few says whether a product with so many row tiles is better made from the
 // weight as it lies.
@@ -142,8 +149,8 @@ func (b *Block) multiplyTiles(dst []float32, x *Rows, spans []Span, add bool) {
 	tiles, parts, rows, count := (*C.uint16_t)(&x.tiles[0]), C.int(x.parts), (*C.int32_t)(&b.rows[0]), C.long(len(b.rows))
 	scratch, to, stride := (*C.float)(&b.scratch[0]), (*C.float)(&dst[0]), C.long(Stride(b.n))
 	if b.few(len(b.rows)) {
-		C.lc_amx_multiply_few((*C.uint16_t)(unsafe.Pointer(&b.raw[0])), C.long(b.n), C.long(b.cols),
-			tiles, C.long(x.rows/RowTile), parts, rows, count, scratch, to, stride, flag(add))
+		C.lc_amx_multiply_file((*C.uint16_t)(unsafe.Pointer(&b.raw[0])), C.long(b.n),
+			tiles, C.long(x.rows/RowTile), parts, C.long(b.cols), rows, count, scratch, to, stride, flag(add))
 		return
 	}
 	b.pack()

@@ -81,3 +81,14 @@ func aligned(n int) []uint16 {
 
 // Fits says whether there is room for (rows, cols).
 func (r *Rows) Fits(rows, cols int) bool { return r.cols == cols && r.rows >= rows }
+
+// RowBytes is what a row of cols values takes.
+func (k *Kernel) RowBytes(cols int, bf16 bool) int {
+	switch {
+	case !k.amx():
+		return 4 * cols
+	case bf16:
+		return 2 * 32 * colTiles(cols)
+	}
+	return 6 * 32 * colTiles(cols)
+}
