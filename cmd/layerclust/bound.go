@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"encoding/json"
 	"fmt"
 	"io"
 	"math"
@@ -13,6 +12,7 @@ import (
 	"github.com/spf13/cobra"
 
 	"github.com/layerclust/layerclust/analyze/theory"
+	"github.com/layerclust/layerclust/extract/particles"
 	"github.com/layerclust/layerclust/loader"
 )
 
@@ -157,10 +157,7 @@ type boundInput struct {
 
 func readBoundInput(data []byte) (*boundInput, error) {
 	var in boundInput
-	if err := json.Unmarshal(data, &in); err != nil {
-		return nil, fmt.Errorf("not the JSON that is meant: %w", err)
-	}
-	return &in, nil
+	return &in, particles.Decode(data, &in)
 }
 
 // delta is the threshold, or the paper's.

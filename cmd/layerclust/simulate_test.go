@@ -244,7 +244,7 @@ func TestSimulateRefuses(t *testing.T) {
 	}
 	const rest = `"Q": [[1]], "K": [[1]], "V": [[1]], "T": 1`
 	for _, c := range []struct{ text, want string }{
-		{`{`, "not JSON"},
+		{`{`, "not a JSON object"},
 		{`{"dynamics": "orbit", "x0": [[1]], "dt": 1, ` + rest + `}`, `dynamics: "orbit" is not one of raw`},
 		{`{"dynamics": "raw", "x0": [[1]], "dt": 0, ` + rest + `}`, "dt: 0 is not above 0"},
 		{`{"dynamics": "raw", "x0": [[1]], "dt": -0.1, ` + rest + `}`, "dt: -0.1 is not above 0"},

@@ -1,9 +1,6 @@
 package particles
 
 import (
-	"bytes"
-	"encoding/json"
-	"errors"
 	"fmt"
 	"io"
 )
@@ -72,27 +69,10 @@ func ReadFile(r io.Reader) (*Setup, error) {
 	if err != nil {
 		return nil, err
 	}
-	if err := decodeStrictly(data, &f); err != nil {
+	if err := Decode(data, &f); err != nil {
 		return nil, err
 	}
 	return f.setup()
-}
-
-// decodeStrictly decodes one JSON value and says in words what is wrong.
-func decodeStrictly(data []byte, v any) error {
-	d := json.NewDecoder(bytes.NewReader(data))
-	err := d.Decode(v)
-	var kind *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &kind) && kind.Field != "":
-		return fmt.Errorf("%s: %s where %s is meant", kind.Field, kind.Value, kind.Type)
-	case err != nil:
-		return fmt.Errorf("not JSON: %w", err)
-	}
-	if _, err := d.Token(); !errors.Is(err, io.EOF) {
-		return fmt.Errorf("not JSON: text follows the object")
-	}
-	return nil
 }
 
 func (f *File) setup() (*Setup, error) {
