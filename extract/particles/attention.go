@@ -83,20 +83,23 @@ func averageRow(out, s, w []float64, total float64) {
 
 // literalRow fills the weights (n) of token i as the paper's script computes
 // them. differences (n, n, k) holds K e^{tV}(z_k - z_j) at (j, k), query is
-// Q e^{tV} z_i. Where an exponential overflows the weight is 0, where two
-// infinities meet it is NaN.
-func literalRow(weights, query, differences []float64) {
+// Q e^{tV} z_i, and scores (n) its products with K e^{tV} z_k. Where an
+// exponential overflows the weight is 0, where two infinities meet it is NaN.
+//
+// The scores only tell which exponentials are 0 beyond any rounding; the others
+// are taken from the differences, as the script takes them.
+func literalRow(weights, scores, query, differences []float64) {
+	const zero, rounding = -800, 1e-12
 	n, d := len(weights), len(query)
 	for j := range weights {
 		var sum float64
-		for row := differences[j*n*d : (j+1)*n*d]; len(row) >= d; row = row[d:] {
-			v := query[0] * row[0]
-			for c := 1; c < d; c++ {
-				v += query[c] * row[c]
+		row, own := differences[j*n*d:(j+1)*n*d], scores[j]
+		limit := own + zero - rounding*math.Abs(own)
+		for k, s := range scores {
+			if s+rounding*math.Abs(s) < limit {
+				continue
 			}
-			if v > -745.2 || v != v {
-				sum += math.Exp(v)
-			}
+			sum += math.Exp(dot(query, row[k*d:k*d+d]))
 		}
 		weights[j] = 1 / sum
 	}

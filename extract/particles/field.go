@@ -132,7 +132,7 @@ func (f *field) addHead(dst, x []float64, t float64, h *Head) {
 	out := f.mean[:s.N*vd]
 	if s.Literal {
 		f.literalDifferences(x, km, kd)
-		f.parallel(func(lo, hi int, scores []float64) { f.literalRows(out, q, w, lo, hi, kd, vd, scores[:s.N]) })
+		f.parallel(func(lo, hi int, scores []float64) { f.literalRows(out, q, k, w, lo, hi, kd, vd, scores) })
 	} else if f.wide() {
 		f.pack(k, w, kd, vd)
 		f.parallel(func(lo, hi int, scores []float64) { f.attendWide(out, q, lo, hi, kd, vd, how, scores) })
@@ -219,9 +219,15 @@ func (f *field) literalDifferences(x, km []float64, kd int) {
 	}
 }
 
-func (f *field) literalRows(out, q, w []float64, lo, hi, kd, vd int, weights []float64) {
+func (f *field) literalRows(out, q, k, w []float64, lo, hi, kd, vd int, buffer []float64) {
+	n := f.s.N
+	weights, scores := buffer[:n], buffer[n:2*n]
 	for i := lo; i < hi; i++ {
-		literalRow(weights, q[i*kd:(i+1)*kd], f.diffs)
+		qi := q[i*kd : (i+1)*kd]
+		for j := range scores {
+			scores[j] = dot(qi, k[j*kd:(j+1)*kd])
+		}
+		literalRow(weights, scores, qi, f.diffs)
 		averageRow(out[i*vd:(i+1)*vd], weights, w, 1)
 	}
 }
