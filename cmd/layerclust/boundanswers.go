@@ -106,7 +106,7 @@ func secondClusterBound(ctx context.Context, data []byte) ([]*theory.Bound, erro
 	if in.Clusters == nil {
 		return in.settledBound(ctx, q)
 	}
-	points, err := denseRows("clusters", in.Clusters, orDefault(in.D, len(in.Clusters[0])))
+	points, err := denseRows("clusters", in.Clusters, 0)
 	if err != nil {
 		return nil, err
 	}
@@ -136,7 +136,7 @@ func (in *boundInput) settledBound(ctx context.Context, q theory.SecondClusterIn
 	}
 	x0 := particles.NewRandom(in.Seed).Uniform(-1, 1, n*d)
 	if in.X0 != nil {
-		rows, err := denseRows("x0", in.X0, len(in.X0[0]))
+		rows, err := denseRows("x0", in.X0, 0)
 		if err != nil {
 			return nil, err
 		}
@@ -222,8 +222,11 @@ func square(name string, rows [][]float64, d int) (*mat.Dense, error) {
 	return denseRows(name, rows, d)
 }
 
-// denseRows is rows of d numbers each.
+// denseRows is rows of d numbers each; of as many as the first where d is 0.
 func denseRows(name string, rows [][]float64, d int) (*mat.Dense, error) {
+	if d == 0 && len(rows) > 0 {
+		d = len(rows[0])
+	}
 	if len(rows) == 0 || d == 0 {
 		return nil, fmt.Errorf("%s: it is empty", name)
 	}

@@ -257,6 +257,7 @@ func TestSimulateRefuses(t *testing.T) {
 		{`{"dynamics": "discrete", "x0": [[1]], "dt": 1, ` + rest + `}`, "missing L: discrete needs its number of steps"},
 		{`{"dynamics": "raw", "x0": [[1]], "dt": 1, "V": [[1]], "T": 1}`, "missing Q"},
 		{`{"dynamics": "raw", "dt": 1, ` + rest + `}`, "missing x0"},
+		{`{"dynamics": "sphere_softmax", "x0": [], "dt": 1, ` + rest + `}`, "x0: no tokens"},
 	} {
 		out := filepath.Join(t.TempDir(), "out")
 		cli(t, "simulate", file(c.text), "--out", out).refused(t, exitInput, "bad.json", c.want)

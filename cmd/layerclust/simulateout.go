@@ -169,4 +169,9 @@ func short(v float64) string {
 }
 
 // brief is short for a sentence.
-func brief(v float64) string { return strconv.FormatFloat(v, 'g', 3, 64) }
+func brief(v float64) string {
+	if math.IsNaN(v) {
+		return "undefined"
+	}
+	return strconv.FormatFloat(v, 'g', 3, 64)
+}

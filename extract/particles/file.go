@@ -132,6 +132,9 @@ func (f *File) tokens() ([]float64, error) {
 	if f.D == 0 && len(f.X0) > 0 {
 		f.D = len(f.X0[0])
 	}
+	if f.N == 0 || f.D == 0 {
+		return nil, fmt.Errorf("x0: no tokens")
+	}
 	if len(f.X0) != f.N {
 		return nil, fmt.Errorf("x0: %d tokens where n is %d", len(f.X0), f.N)
 	}
