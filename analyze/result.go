@@ -13,7 +13,9 @@ const (
 )
 
 // Result is all that a report is made from. Its tables are the files of an
-// output folder, so that a report can be drawn again without the model.
+// output folder, so that a report can be drawn again without the model; of many
+// prompts it has the rows of the first few and of AllPrompts only (see
+// RunInfo.Detailed).
 type Result struct {
 	Run        RunInfo
 	Metrics    []Row       // metrics.csv
@@ -64,6 +66,7 @@ type RunInfo struct {
 	Model        ModelInfo         `json:"model"`
 	Adapters     []AdapterInfo     `json:"adapters"`
 	Prompts      []PromptInfo      `json:"prompts"`
+	Detailed     int               `json:"detailed_prompts,omitempty"` // the report shows only the first so many one by one; 0: all
 	Masks        []string          `json:"masks"`
 	Sites        []string          `json:"sites"`
 	Precision    string            `json:"precision"`

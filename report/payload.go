@@ -17,7 +17,8 @@ import (
 // record is in the tables beside the page.
 type payload struct {
 	Variants  []string           `json:"variants"`
-	Prompts   []payloadPrompt    `json:"prompts"` // without AllPrompts, which is place -1
+	Prompts   []payloadPrompt    `json:"prompts"` // those shown one by one; AllPrompts is place -1
+	Count     int                `json:"count"`   // of all prompts
 	Sites     []string           `json:"sites"`
 	Axes      map[string]payAxis `json:"axes"`
 	Masks     []string           `json:"masks"`
@@ -79,36 +80,47 @@ func newPayload(t *table, budget int) ([]byte, []string) {
 		size += c.bytes
 		c.add(p)
 	}
+	return encode(p), t.omissions(omitted)
+}
+
+// omissions says what a page leaves out: the chunks that found no room in it, and
+// those of prompts that are not shown one by one.
+func (t *table) omissions(omitted map[string]map[int]bool) []string {
+	prompts := len(t.Run.Prompts)
+	hidden := prompts - len(t.detailed())
+	elsewhere := hidden
+	if len(t.sites) < 2 {
+		elsewhere = 0
+	}
 	var notes []string
 	for _, c := range []struct {
 		what, sentence string
-		of             int
+		of, hidden     int
 	}{
-		{"variant", "the means over prompts of %d of %d variants", len(t.variants)},
-		{"variant elsewhere", "the means over prompts at other sites of %d of %d variants", len(t.variants)},
-		{"measures", "the curves of %d of %d prompts", len(t.Run.Prompts)},
-		{"measures elsewhere", "the curves at other sites of %d of %d prompts", len(t.Run.Prompts)},
-		{"histograms", "the histograms of %d of %d prompts", len(t.Run.Prompts)},
-		{"tokens", "the tokens of %d of %d prompts", len(t.Run.Prompts)},
+		{"variant", "the means over prompts of %d of %d variants", len(t.variants), 0},
+		{"variant elsewhere", "the means over prompts at other sites of %d of %d variants", len(t.variants), 0},
+		{"measures", "the curves of %d of %d prompts", prompts, hidden},
+		{"measures elsewhere", "the curves at other sites of %d of %d prompts", prompts, elsewhere},
+		{"histograms", "the histograms of %d of %d prompts", prompts, hidden},
+		{"tokens", "the tokens of %d of %d prompts", prompts, hidden},
 	} {
-		if n := len(omitted[c.what]); n > 0 {
+		if n := len(omitted[c.what]) + c.hidden; n > 0 {
 			notes = append(notes, fmt.Sprintf("To stay a small file, this page leaves out "+c.sentence+"; the tables beside it hold all.", n, c.of))
 		}
 	}
-	return encode(p), notes
+	return notes
 }
 
 // newHead is the payload without its chunks.
 func newHead(t *table) *payload {
 	p := &payload{
 		Sites: t.sites, Axes: map[string]payAxis{}, Masks: []string{analyze.MaskDefault, analyze.MaskNone},
-		Bins: analyze.HistogramBins, FigureCSS: standaloneCSS(), Interval: t.intervalName(), Prompts: []payloadPrompt{},
+		Bins: analyze.HistogramBins, FigureCSS: standaloneCSS(), Interval: t.intervalName(), Prompts: []payloadPrompt{}, Count: len(t.Run.Prompts),
 	}
 	for _, v := range t.variants {
 		p.Variants = append(p.Variants, label(v))
 	}
-	for i := range t.Run.Prompts {
-		pr := &t.Run.Prompts[i]
+	for _, pr := range t.detailed() {
 		p.Prompts = append(p.Prompts, payloadPrompt{ID: label(pr.ID), N: pr.N})
 	}
 	for _, site := range t.sites {
@@ -138,7 +150,7 @@ func chunks(t *table) []chunk {
 			p.Lines, p.Hists = append(p.Lines, lines...), append(p.Hists, hists...)
 		}, size(lines) + size(hists)})
 	}
-	for i := range t.Run.Prompts {
+	for i := range t.detailed() {
 		out = append(out, t.promptChunks(i, lead)...)
 		for v := range t.variants {
 			if i == 0 {
@@ -146,7 +158,7 @@ func chunks(t *table) []chunk {
 			}
 		}
 	}
-	for i := range t.Run.Prompts {
+	for i := range t.detailed() {
 		for v := range t.variants {
 			out = append(out, lineChunk("measures elsewhere", i, t.payLines(v, i, others)))
 		}

@@ -30,7 +30,8 @@ const (
 // Schema is the version of run.json that this package writes and reads.
 const Schema = 1
 
-// Read gives back the Result whose tables lie in dir. The files may come from
+// Read gives back the Result whose tables lie in dir; of single prompts, the
+// rows of those that RunInfo.Detailed says are shown. The files may come from
 // anywhere: sizes are bounded, every name must be one that run.json knows, and
 // the first thing wrong is one error that names the file, the line and the
 // value.
@@ -61,6 +62,15 @@ func ReadRun(dir string) (analyze.RunInfo, error) {
 	return run, err
 }
 
+// EachMetric gives the rows of metrics.csv one by one, however many there are.
+func EachMetric(dir string, use func(analyze.Row) error) error {
+	var run analyze.RunInfo
+	if err := readRun(filepath.Join(dir, runFile), &run); err != nil {
+		return err
+	}
+	return eachMetric(filepath.Join(dir, metricsFile), newNames(&run), use)
+}
+
 // readRun reads run.json and checks what the rest relies on.
 func readRun(path string, run *analyze.RunInfo) error {
 	f, err := os.Open(path)
@@ -85,6 +95,9 @@ func readRun(path string, run *analyze.RunInfo) error {
 func checkRun(run *analyze.RunInfo) error {
 	if run.Schema != Schema {
 		return fmt.Errorf("schema=%d is not supported, want %d", run.Schema, Schema)
+	}
+	if run.Detailed < 0 || run.Detailed > len(run.Prompts) {
+		return fmt.Errorf("detailed_prompts=%d of %d prompts", run.Detailed, len(run.Prompts))
 	}
 	seen := map[string]bool{analyze.Base: true}
 	for i, a := range run.Adapters {
@@ -144,6 +157,9 @@ func readClusters(path string, names *names) ([]analyze.Partition, error) {
 		if err != nil {
 			return nil, fmt.Errorf("%s:%d: %w", path, line, oneLine(err))
 		}
+		if !names.shown[p.Prompt] {
+			continue
+		}
 		if len(out) == maxPartition {
 			return nil, fmt.Errorf("%s:%d: more than %d partitions", path, line, maxPartition)
 		}
@@ -183,7 +199,8 @@ func parsePartition(b []byte, names *names) (analyze.Partition, error) {
 // It also keeps one copy of each text, as a table repeats few of them often.
 type names struct {
 	variants map[string]bool
-	tokens   map[string]int // prompt -> number of tokens
+	tokens   map[string]int  // prompt -> number of tokens
+	shown    map[string]bool // prompts whose rows are wanted
 	seen     map[string]string
 }
 
@@ -191,6 +208,7 @@ func newNames(run *analyze.RunInfo) *names {
 	n := &names{
 		variants: map[string]bool{analyze.Base: true},
 		tokens:   map[string]int{},
+		shown:    map[string]bool{analyze.AllPrompts: true},
 		seen:     map[string]string{},
 	}
 	for _, a := range run.Adapters {
@@ -198,6 +216,9 @@ func newNames(run *analyze.RunInfo) *names {
 	}
 	for _, p := range run.Prompts {
 		n.tokens[p.ID] = p.N
+	}
+	for _, p := range detailed(run) {
+		n.shown[p.ID] = true
 	}
 	return n
 }

@@ -16,10 +16,9 @@ import (
 // readMetrics reads metrics.csv.
 func readMetrics(path string, names *names) ([]analyze.Row, error) {
 	var out []analyze.Row
-	err := eachRecord(path, metricsHeader, func(rec []string) error {
-		row, err := parseRow(rec, names)
-		if err != nil {
-			return err
+	err := eachMetric(path, names, func(row analyze.Row) error {
+		if !names.shown[row.Prompt] {
+			return nil
 		}
 		if len(out) == maxRows {
 			return fmt.Errorf("more than %d rows", maxRows)
@@ -28,6 +27,17 @@ func readMetrics(path string, names *names) ([]analyze.Row, error) {
 		return nil
 	})
 	return out, err
+}
+
+// eachMetric gives the rows of metrics.csv one by one.
+func eachMetric(path string, names *names, use func(analyze.Row) error) error {
+	return eachRecord(path, metricsHeader, func(rec []string) error {
+		row, err := parseRow(rec, names)
+		if err != nil {
+			return err
+		}
+		return use(row)
+	})
 }
 
 // parseRow reads one line of metrics.csv; the order is metricsHeader's.
@@ -62,13 +72,11 @@ func parseRow(rec []string, names *names) (analyze.Row, error) {
 // and in order; a histogram that is cut short is refused.
 func readHistograms(path string, names *names) ([]analyze.Histogram, error) {
 	var out []analyze.Histogram
+	var h analyze.Histogram // whose bins are being read
 	err := eachRecord(path, histogramsHeader, func(rec []string) error {
-		bin := 0
-		if n := len(out); n > 0 {
-			bin = len(out[n-1].Counts) % analyze.HistogramBins
-		}
+		bin := len(h.Counts) % analyze.HistogramBins
 		if bin == 0 {
-			h := analyze.Histogram{
+			h = analyze.Histogram{
 				Variant: names.one(rec[0]), Prompt: names.one(rec[1]), Layer: names.one(rec[2]),
 				Site: names.one(rec[3]), Mask: names.one(rec[4]),
 				Counts: make([]int, 0, analyze.HistogramBins),
@@ -79,12 +87,17 @@ func readHistograms(path string, names *names) ([]analyze.Histogram, error) {
 			if len(out) == maxRows/analyze.HistogramBins {
 				return fmt.Errorf("more than %d histograms", maxRows/analyze.HistogramBins)
 			}
+		}
+		if err := addBin(&h, bin, rec); err != nil {
+			return err
+		}
+		if bin == analyze.HistogramBins-1 && names.shown[h.Prompt] {
 			out = append(out, h)
 		}
-		return addBin(&out[len(out)-1], bin, rec)
+		return nil
 	})
-	if n := len(out); err == nil && n > 0 && len(out[n-1].Counts) != analyze.HistogramBins {
-		err = fmt.Errorf("%s: the last histogram has %d bins, want %d", path, len(out[n-1].Counts), analyze.HistogramBins)
+	if n := len(h.Counts); err == nil && n%analyze.HistogramBins != 0 {
+		err = fmt.Errorf("%s: the last histogram has %d bins, want %d", path, n, analyze.HistogramBins)
 	}
 	return out, err
 }

@@ -57,8 +57,8 @@ func newTable(r *analyze.Result) *table {
 	if hasAll {
 		t.prompts = append(t.prompts, analyze.AllPrompts)
 	}
-	for i := range r.Run.Prompts {
-		t.prompts = append(t.prompts, r.Run.Prompts[i].ID)
+	for _, p := range t.detailed() {
+		t.prompts = append(t.prompts, p.ID)
 	}
 	for i := range r.Histograms {
 		h := &r.Histograms[i]
@@ -69,6 +69,16 @@ func newTable(r *analyze.Result) *table {
 		t.parts[partKey{p.Variant, p.Prompt, p.Site, p.Layer}] = p
 	}
 	return t
+}
+
+// detailed are the prompts that are shown one by one.
+func (t *table) detailed() []analyze.PromptInfo { return detailed(&t.Run) }
+
+func detailed(run *analyze.RunInfo) []analyze.PromptInfo {
+	if n := run.Detailed; n > 0 && n < len(run.Prompts) {
+		return run.Prompts[:n]
+	}
+	return run.Prompts
 }
 
 // makeAxes collects the layers of every site, in depth order.

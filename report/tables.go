@@ -17,32 +17,33 @@ var (
 	histogramsHeader = []string{"variant", "prompt", "layer", "site", "mask", "lo", "hi", "count"}
 )
 
-// writeMetrics writes metrics.csv: one line a Row, floats as the shortest text
-// that reads back as the same float64.
-func writeMetrics(w io.Writer, r *analyze.Result) error {
+func writeMetricsHeader(w io.Writer) error    { return writeRecords(w, [][]string{metricsHeader}) }
+func writeHistogramsHeader(w io.Writer) error { return writeRecords(w, [][]string{histogramsHeader}) }
+
+func writeRecords(w io.Writer, records [][]string) error { return csv.NewWriter(w).WriteAll(records) }
+
+// writeMetrics writes lines of metrics.csv: one a Row, floats as the shortest
+// text that reads back as the same float64.
+func writeMetrics(w io.Writer, t *analyze.Tables) error {
 	c := csv.NewWriter(w)
-	record := append([]string(nil), metricsHeader...)
-	err := c.Write(record)
-	for i := 0; err == nil && i < len(r.Metrics); i++ {
-		m := &r.Metrics[i]
-		err = c.Write(append(record[:0], m.Variant, m.Prompt, m.Layer, m.Site, m.Metric, m.Mask,
+	record := make([]string, len(metricsHeader))
+	for i := range t.Metrics {
+		m := &t.Metrics[i]
+		err := c.Write(append(record[:0], m.Variant, m.Prompt, m.Layer, m.Site, m.Metric, m.Mask,
 			formatFloat(m.Value), formatOptional(m.Lo), formatOptional(m.Hi), strconv.Itoa(m.N)))
-	}
-	if err != nil {
-		return err
+		if err != nil {
+			return err
+		}
 	}
 	c.Flush()
 	return c.Error()
 }
 
-// writeHistograms writes histograms.csv: one line a bin.
-func writeHistograms(w io.Writer, r *analyze.Result) error {
+// writeHistograms writes lines of histograms.csv: one a bin.
+func writeHistograms(w io.Writer, t *analyze.Tables) error {
 	c := csv.NewWriter(w)
-	record := append([]string(nil), histogramsHeader...)
-	if err := c.Write(record); err != nil {
-		return err
-	}
-	for _, h := range r.Histograms {
+	record := make([]string, len(histogramsHeader))
+	for _, h := range t.Histograms {
 		if len(h.Counts) != analyze.HistogramBins {
 			return fmt.Errorf("histogram of %q, prompt %q, layer %s has %d bins, want %d",
 				h.Variant, h.Prompt, h.Layer, len(h.Counts), analyze.HistogramBins)
@@ -59,12 +60,12 @@ func writeHistograms(w io.Writer, r *analyze.Result) error {
 	return c.Error()
 }
 
-// writeClusters writes clusters.jsonl: one JSON object a Partition.
-func writeClusters(w io.Writer, r *analyze.Result) error {
+// writeClusters writes lines of clusters.jsonl: one JSON object a Partition.
+func writeClusters(w io.Writer, t *analyze.Tables) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
-	for i := range r.Partitions {
-		if err := enc.Encode(&r.Partitions[i]); err != nil {
+	for i := range t.Partitions {
+		if err := enc.Encode(&t.Partitions[i]); err != nil {
 			return err
 		}
 	}
@@ -72,11 +73,11 @@ func writeClusters(w io.Writer, r *analyze.Result) error {
 }
 
 // writeRun writes run.json, indented for reading.
-func writeRun(w io.Writer, r *analyze.Result) error {
+func writeRun(w io.Writer, run *analyze.RunInfo) error {
 	enc := json.NewEncoder(w)
 	enc.SetEscapeHTML(false)
 	enc.SetIndent("", "  ")
-	return enc.Encode(&r.Run)
+	return enc.Encode(run)
 }
 
 // binEdge is the lower edge of bin i of a Histogram. Dividing integers once

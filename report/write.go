@@ -37,33 +37,18 @@ const (
 	figuresDir     = "figures"
 )
 
-// Write puts every file of the contract into dir, which it makes if need be.
-// All files are first written beside their places and renamed only when the
-// last of them is complete: a full disk leaves what was there before.
+// Write puts every file of the contract into dir, which it makes if need be, of
+// a Result that has all rows. A failure leaves what was there before.
 func Write(dir string, r *analyze.Result) error {
-	s := &stage{dir: dir}
-	defer s.discard()
-	tables := []struct {
-		name  string
-		write func(io.Writer, *analyze.Result) error
-	}{
-		{metricsFile, writeMetrics},
-		{histogramsFile, writeHistograms},
-		{clustersFile, writeClusters},
-	}
-	for _, t := range tables {
-		if err := s.add(t.name, func(w io.Writer) error { return t.write(w, r) }); err != nil {
-			return err
-		}
-	}
-	if err := stageRenderings(s, r); err != nil {
+	rec, err := NewRecorder(dir, 1)
+	if err != nil {
 		return err
 	}
-	// Last of all, because its presence says that the folder is complete.
-	if err := s.add(runFile, func(w io.Writer) error { return writeRun(w, r) }); err != nil {
+	defer rec.Discard()
+	if err := rec.Add(0, &analyze.Tables{Metrics: r.Metrics, Histograms: r.Histograms, Partitions: r.Partitions}); err != nil {
 		return err
 	}
-	return s.commit()
+	return rec.Finish(r)
 }
 
 // WriteRun replaces run.json alone: its timings and peak memory are known only
@@ -71,7 +56,7 @@ func Write(dir string, r *analyze.Result) error {
 func WriteRun(dir string, run analyze.RunInfo) error {
 	s := &stage{dir: dir}
 	defer s.discard()
-	if err := s.add(runFile, func(w io.Writer) error { return writeRun(w, &analyze.Result{Run: run}) }); err != nil {
+	if err := s.add(runFile, func(w io.Writer) error { return writeRun(w, &run) }); err != nil {
 		return err
 	}
 	return s.commit()

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -136,35 +135,24 @@ func contents(t *testing.T, dir string) map[string]string {
 }
 
 func TestTablesHaveTheContractsForm(t *testing.T) {
-	r := sample("v-r2")
-	var b bytes.Buffer
-	if err := writeMetrics(&b, r); err != nil {
+	dir := t.TempDir()
+	if err := Write(dir, sample("v-r2")); err != nil {
 		t.Fatal(err)
 	}
-	lines := strings.Split(b.String(), "\n")
-	if want := "variant,prompt,layer,site,metric,mask,value,lo,hi,n"; lines[0] != want {
-		t.Errorf("header %q, want %q", lines[0], want)
-	}
-	if want := "base,tale,0,resid,cosine_mean,default,0.1,,,5"; lines[1] != want {
-		t.Errorf("a row of one prompt is %q, want %q", lines[1], want)
-	}
-	b.Reset()
-	if err := writeHistograms(&b, r); err != nil {
-		t.Fatal(err)
-	}
-	lines = strings.Split(b.String(), "\n")
-	if want := "variant,prompt,layer,site,mask,lo,hi,count"; lines[0] != want {
-		t.Errorf("header %q, want %q", lines[0], want)
-	}
-	if want := "base,tale,0,resid,default,0.02,0.04,3"; lines[52] != want {
-		t.Errorf("bin 51 is %q, want %q", lines[52], want)
-	}
-	b.Reset()
-	if err := writeClusters(&b, r); err != nil {
-		t.Fatal(err)
-	}
-	line, _, _ := strings.Cut(b.String(), "\n")
-	if want := `{"variant":"base","prompt":"tale","layer":"0","site":"resid","labels":[null,0,0,0,1,-1]}`; line != want {
-		t.Errorf("a partition is %s, want %s", line, want)
+	files := contents(t, dir)
+	for _, c := range []struct {
+		file string
+		line int
+		want string
+	}{
+		{"metrics.csv", 0, "variant,prompt,layer,site,metric,mask,value,lo,hi,n"},
+		{"metrics.csv", 1, "base,tale,0,resid,cosine_mean,default,0.1,,,5"},
+		{"histograms.csv", 0, "variant,prompt,layer,site,mask,lo,hi,count"},
+		{"histograms.csv", 52, "base,tale,0,resid,default,0.02,0.04,3"},
+		{"clusters.jsonl", 0, `{"variant":"base","prompt":"tale","layer":"0","site":"resid","labels":[null,0,0,0,1,-1]}`},
+	} {
+		if got := strings.Split(files[c.file], "\n")[c.line]; got != c.want {
+			t.Errorf("%s: line %d is %q, want %q", c.file, c.line, got, c.want)
+		}
 	}
 }

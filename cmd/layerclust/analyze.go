@@ -6,7 +6,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"slices"
 
 	"github.com/spf13/cobra"
 
@@ -77,17 +76,18 @@ func (f *analyzeFlags) analyze(ctx context.Context, args []string, given func(st
 	if err != nil {
 		return err
 	}
-	result, err := f.result(ctx, set, study)
+	found, err := f.find(ctx, set, study, out.partial)
 	if err != nil {
 		return writeError(out.dir, err)
 	}
-	clock.lap(&result.Run.Timings.Analyze)
+	clock.lap(&set.info.Timings.Analyze)
+	result, err := out.write(found, &set.info, clock)
+	if err != nil {
+		return err
+	}
 	progress := newProgress(stderr, f.quiet)
 	for _, w := range result.Run.Warnings {
 		progress.say("warning: %s", w)
-	}
-	if err := out.write(result, clock); err != nil {
-		return err
 	}
 	return f.summary(stdout, result)
 }
@@ -139,8 +139,8 @@ func apart(out string, args []string) error {
 	return nil
 }
 
-// result makes the tables and says where they come from.
-func (f *analyzeFlags) result(ctx context.Context, set *stateSet, study *analyze.Study) (*analyze.Result, error) {
+// find makes the tables in the folder dir, and says where they come from.
+func (f *analyzeFlags) find(ctx context.Context, set *stateSet, study *analyze.Study, dir string) (*findings, error) {
 	for _, row := range set.losses {
 		study.AddLoss(row.Variant, row.Prompt, row.Layer, row.Value, row.N)
 	}
@@ -148,19 +148,11 @@ func (f *analyzeFlags) result(ctx context.Context, set *stateSet, study *analyze
 	if !set.ran || f.mask == analyze.MaskNone { // a run has seen every layer, also those that are not stored
 		f.maskTokens(info.Prompts, study)
 	}
-	tables, err := f.tables(ctx, study, info.Prompts)
-	if err != nil {
-		return nil, err
-	}
 	info.Schema, info.Tool, info.Argv = report.Schema, "layerclust "+version, os.Args
 	info.Adapters, info.Warnings = nonNil(info.Adapters), nonNil(info.Warnings)
+	info.Detailed = 0 // as many as these tables leave room for
 	f.note(info)
-	for _, w := range tables.Warnings {
-		if !slices.Contains(info.Warnings, w) { // as the run may have had it
-			info.Warnings = append(info.Warnings, w)
-		}
-	}
-	return &analyze.Result{Run: *info, Metrics: tables.Metrics, Histograms: tables.Histograms, Partitions: tables.Partitions}, nil
+	return f.measureFlags.find(ctx, study, info.Prompts, 1+len(info.Adapters), dir)
 }
 
 // fingerprint is a digest of the states' places and of every option that

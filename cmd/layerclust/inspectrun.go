@@ -64,16 +64,16 @@ func metricsIn(dir string) ([]string, error) {
 	if _, err := os.Stat(filepath.Join(dir, "metrics.csv")); errors.Is(err, fs.ErrNotExist) {
 		return names, nil
 	}
-	r, err := report.Read(dir)
-	if err != nil {
-		return nil, loader.InputErrorf("%w", err)
-	}
 	seen := map[string]bool{}
-	for _, row := range r.Metrics {
+	err := report.EachMetric(dir, func(row analyze.Row) error {
 		if !seen[row.Metric] {
 			seen[row.Metric] = true
 			names = append(names, row.Metric)
 		}
+		return nil
+	})
+	if err != nil {
+		return nil, loader.InputErrorf("%w", err)
 	}
 	return names, nil
 }

@@ -109,22 +109,18 @@ func (j *job) addLosses(trace *extract.Trace) {
 	}
 }
 
-// result makes the tables and puts them together with their provenance.
-func (j *job) result(ctx context.Context, trace *extract.Trace, f *inputFlags, c *clock) (*analyze.Result, error) {
+// find makes the tables, and says where they come from.
+func (j *job) find(ctx context.Context, trace *extract.Trace, f *inputFlags, c *clock) (*findings, *analyze.RunInfo, error) {
 	j.progress.step("measuring")
 	j.addLosses(trace)
 	f.maskTokens(j.in.infos, j.study)
-	tables, err := f.tables(ctx, j.study, j.in.infos)
+	found, err := f.measureFlags.find(ctx, j.study, j.in.infos, 1+len(j.in.adapters), j.out.partial)
 	if err != nil {
-		return nil, writeError(j.out.dir, err)
+		return nil, nil, writeError(j.out.dir, err)
 	}
 	c.lap(&j.timings.Analyze)
 	info, err := j.runInfo(trace, f)
-	if err != nil {
-		return nil, err
-	}
-	info.Warnings = append(info.Warnings, tables.Warnings...)
-	return &analyze.Result{Run: info, Metrics: tables.Metrics, Histograms: tables.Histograms, Partitions: tables.Partitions}, nil
+	return found, &info, err
 }
 
 // commitStates completes the files of the states, where there are any.

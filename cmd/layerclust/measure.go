@@ -60,13 +60,22 @@ func (f *measureFlags) maskTokens(prompts []analyze.PromptInfo, study *analyze.S
 	}
 }
 
-// tables makes the tables under the masks of the prompts.
-func (f *measureFlags) tables(ctx context.Context, study *analyze.Study, prompts []analyze.PromptInfo) (*analyze.Tables, error) {
+// find makes the tables under the masks of the prompts, in the folder dir.
+func (f *measureFlags) find(ctx context.Context, study *analyze.Study, prompts []analyze.PromptInfo, variants int, dir string) (*findings, error) {
 	keep := map[string][]int{}
 	for i := range prompts {
 		keep[prompts[i].ID] = kept(&prompts[i])
 	}
-	return study.Finish(ctx, keep, analyze.FinishOptions{Bootstrap: f.bootstrap, Seed: f.seed})
+	found, err := newFindings(dir, variants)
+	if err != nil {
+		return nil, err
+	}
+	rest, err := study.Finish(ctx, keep, analyze.FinishOptions{Bootstrap: f.bootstrap, Seed: f.seed, Each: found.take})
+	if err != nil {
+		return nil, err
+	}
+	found.warnings = rest.Warnings
+	return found, nil
 }
 
 // mergeMasked adds the massive tokens to those masked for another reason; a

@@ -183,14 +183,16 @@ func checkFree(dir, fingerprint string) error {
 	return nil
 }
 
-// write puts a result into the folder. The report's own time and the peak
-// memory can only be known after it is drawn, so run.json is written again.
-func (o *output) write(r *analyze.Result, c *clock) error {
-	if err := report.Write(o.partial, r); err != nil {
-		return writeError(o.dir, err)
+// write puts a result into the folder and returns what its report shows. The
+// report's own time and the peak memory can only be known after it is drawn, so
+// run.json is written again.
+func (o *output) write(found *findings, run *analyze.RunInfo, c *clock) (*analyze.Result, error) {
+	r := found.result(*run)
+	if err := found.recorder.Finish(r); err != nil {
+		return nil, writeError(o.dir, err)
 	}
 	c.lap(&r.Run.Timings.Report)
-	return o.writeInfo(&r.Run, c)
+	return r, o.writeInfo(&r.Run, c)
 }
 
 // writeInfo completes run.json and moves everything into place.

@@ -43,7 +43,7 @@ func (f *inputFlags) run(ctx context.Context, modelDir string, stdin io.Reader, 
 	}
 	clock.lap(&job.timings.Forward)
 
-	result, err := job.result(ctx, trace, f, clock)
+	found, info, err := job.find(ctx, trace, f, clock)
 	if err != nil {
 		return err
 	}
@@ -57,7 +57,8 @@ func (f *inputFlags) run(ctx context.Context, modelDir string, stdin io.Reader, 
 		return err
 	}
 	job.progress.step("writing the report")
-	if err := job.out.write(result, clock); err != nil {
+	result, err := job.out.write(found, info, clock)
+	if err != nil {
 		return err
 	}
 	job.progress.done()

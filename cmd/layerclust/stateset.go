@@ -116,14 +116,14 @@ func (s *stateSet) readLosses(dir string) error {
 		s.warnLoss()
 		return nil
 	}
-	r, err := report.Read(dir)
-	if err != nil {
-		return loader.InputErrorf("%w", err)
-	}
-	for _, row := range r.Metrics {
+	err := report.EachMetric(dir, func(row analyze.Row) error {
 		if row.Metric == lossMetric && row.Prompt != analyze.AllPrompts {
 			s.losses = append(s.losses, row)
 		}
+		return nil
+	})
+	if err != nil {
+		return loader.InputErrorf("%w", err)
 	}
 	return nil
 }

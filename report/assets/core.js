@@ -17,7 +17,7 @@ const pieces = new Map((data.pieces || []).map(([p, list]) => [p, list.length ? 
 
 const axisOf = (site) => data.axes[data.sites[site]];
 const isRaw = (layer) => layer.endsWith("-raw");
-const promptName = (p) => (p === ALL ? (data.prompts.length === 1 ? "all (one prompt)" : `all ${data.prompts.length} prompts (mean)`) : data.prompts[p].id);
+const promptName = (p) => (p === ALL ? (data.count === 1 ? "all (one prompt)" : `all ${data.count} prompts (mean)`) : data.prompts[p].id);
 
 /** seriesClass gives variant i its colour and dash, as seriesClass in palette.go does. */
 const seriesClass = (i) => (i === 0 ? "s0" : `s${1 + ((i - 1) % 6)} d${Math.floor((i - 1) / 6) % 4}`);
