@@ -48,7 +48,7 @@ func (f *inputFlags) run(ctx context.Context, modelDir string, stdin io.Reader, 
 		return err
 	}
 	if f.twin {
-		if err := job.addTwins(ctx, f, result); err != nil {
+		if err := job.addTwins(ctx, f, found, info); err != nil {
 			return err
 		}
 		clock.lap(&job.timings.Analyze)

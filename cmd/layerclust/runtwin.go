@@ -12,23 +12,24 @@ import (
 	"github.com/layerclust/layerclust/loader"
 )
 
-// addTwins adds the mean cosines of the model's mean-field twins to a result, at
-// the layers that it has and under its masks.
-func (j *job) addTwins(ctx context.Context, f *inputFlags, r *analyze.Result) error {
+// addTwins adds the mean cosines of the model's mean-field twins to what was
+// found, at the layers chosen and under the masks.
+func (j *job) addTwins(ctx context.Context, f *inputFlags, found *findings, info *analyze.RunInfo) error {
 	if err := twin.Supports(j.in.model); err != nil {
 		return err
 	}
 	j.progress.step("integrating the twins")
-	t := &jobTwins{job: j, result: r, depth: j.in.model.Config.NumLayers * f.repeatDepth}
+	t := &jobTwins{job: j, found: found, depth: j.in.model.Config.NumLayers * f.repeatDepth}
 	starts, err := t.starts(ctx, f)
 	if err != nil {
 		return err
 	}
+	t.rows = make([]analyze.Tables, len(starts))
 	kinds := []twin.Kind{twin.Residual}
 	if t.lengths(starts) {
 		kinds = append(kinds, twin.Sphere)
 	} else {
-		r.Run.Warnings = append(r.Run.Warnings, "--twin: the twin on the sphere needs every layer, and --layers leaves some out")
+		info.Warnings = append(info.Warnings, "--twin: the twin on the sphere needs the lengths of the tokens at every layer, of which --layers or the number of prompts leaves some out")
 	}
 	for _, kind := range kinds {
 		for v := range starts {
@@ -37,14 +38,20 @@ func (j *job) addTwins(ctx context.Context, f *inputFlags, r *analyze.Result) er
 			}
 		}
 	}
+	for v := range t.rows {
+		if err := found.take(v, &t.rows[v]); err != nil {
+			return writeError(j.out.dir, err)
+		}
+	}
 	return nil
 }
 
-// jobTwins adds rows to a result.
+// jobTwins adds rows to what a run has found.
 type jobTwins struct {
 	*job
-	result *analyze.Result
-	depth  int
+	found *findings
+	rows  []analyze.Tables // (variants)
+	depth int
 }
 
 // starts are the embeddings, (variants, prompts).
@@ -66,12 +73,14 @@ func (t *jobTwins) starts(ctx context.Context, f *inputFlags) ([][]twin.Start, e
 }
 
 // lengths takes the mean lengths of the model's tokens before each block from
-// the result, and says whether they are all there.
+// what was found, and says whether they are all there.
 func (t *jobTwins) lengths(starts [][]twin.Start) bool {
 	found := map[analyze.Key]float64{}
-	for _, r := range t.result.Metrics {
-		if r.Metric == "norm_mean" && r.Mask == analyze.MaskNone {
-			found[analyze.Key{Variant: r.Variant, Prompt: r.Prompt, Layer: r.Layer, Site: r.Site}] = r.Value
+	for v := range t.found.shown {
+		for _, r := range t.found.shown[v].Metrics {
+			if r.Metric == "norm_mean" && r.Mask == analyze.MaskNone {
+				found[analyze.Key{Variant: r.Variant, Prompt: r.Prompt, Layer: r.Layer, Site: r.Site}] = r.Value
+			}
 		}
 	}
 	for v := range starts {
@@ -101,7 +110,7 @@ func (t *jobTwins) variant(ctx context.Context, kind twin.Kind, v int, starts []
 	sums, counts := map[twinRow]float64{}, map[twinRow]int{}
 	var order []twinRow
 	add := func(prompt string, at twinRow, value float64, n int) {
-		t.result.Metrics = append(t.result.Metrics, analyze.Row{Variant: t.in.variantName(v), Prompt: prompt, Layer: at.layer,
+		t.rows[v].Metrics = append(t.rows[v].Metrics, analyze.Row{Variant: t.in.variantName(v), Prompt: prompt, Layer: at.layer,
 			Site: string(extract.Resid), Metric: metric, Mask: at.mask, Value: value, Lo: math.NaN(), Hi: math.NaN(), N: n})
 	}
 	o := twin.Options{Kind: kind, Frozen: -1, Depth: t.depth}
