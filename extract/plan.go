@@ -28,18 +28,18 @@ func (p Plan) Peak() int64 {
 // 200 rows.
 const rowsInWave = 2048
 
-// MakePlan finds out what Run takes with the same arguments, and refuses a
-// MaxMemory that the longest prompt alone does not fit.
+// MakePlan finds out what Run takes with the same arguments: at least what the
+// longest prompt needs, though it be more than MaxMemory.
 func MakePlan(m *loader.Model, adapters []*loader.Adapter, prompts []Prompt, o Options) (Plan, error) {
 	e, err := newEngine(m.Config, o)
 	if err != nil {
 		return Plan{}, err
 	}
 	defer e.close()
-	return newPlan(e, m.Config, 1+len(adapters), prompts, o)
+	return newPlan(e, m.Config, 1+len(adapters), prompts, o), nil
 }
 
-func newPlan(e engine, c loader.Config, variants int, prompts []Prompt, o Options) (Plan, error) {
+func newPlan(e engine, c loader.Config, variants int, prompts []Prompt, o Options) Plan {
 	var p Plan
 	longest, total := 0, 0
 	for _, prompt := range prompts {
@@ -58,11 +58,8 @@ func newPlan(e engine, c loader.Config, variants int, prompts []Prompt, o Option
 		p.Rows = max(longest, p.Rows/2)
 	}
 	p.Work = work(p.Rows)
-	if o.MaxMemory > 0 && p.Work > o.MaxMemory {
-		return p, loader.InputErrorf("--max-memory: %d MB are too few, a prompt of %d tokens takes %d MB", o.MaxMemory/1e6, longest, p.Work/1e6+1)
-	}
 	p.OnDisk = o.Dir != "" && o.MaxMemory > 0 && p.Work+p.States > o.MaxMemory
-	return p, nil
+	return p
 }
 
 // room is what the native engine computes in: packed activations, queries, keys

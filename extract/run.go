@@ -82,10 +82,7 @@ func newRun(ctx context.Context, m *loader.Model, adapters []*loader.Adapter, pr
 	}
 	r := &run{ctx: ctx, model: m, variants: variants, prompts: prompts, opts: opts, sites: opts.sites(), sink: sink,
 		engine: e, layers: layers, depth: depth, shared: map[Site][]float32{}}
-	if r.plan, err = newPlan(e, m.Config, len(variants), prompts, opts); err != nil {
-		e.close()
-		return nil, err
-	}
+	r.plan = newPlan(e, m.Config, len(variants), prompts, opts)
 	r.wave.d = m.Config.HiddenSize
 	r.progress = Progress{Layers: depth, Total: r.tokens() * int64(depth)}
 	return r, nil

@@ -59,10 +59,10 @@ func (f *inputFlags) begin(ctx context.Context, modelDir string, measured bool, 
 	for _, w := range in.warnings {
 		j.progress.say("warning: %s", w)
 	}
+	j.hashes = startHashes(ctx, in)
 	if err := j.sayMemory(f); err != nil {
 		return nil, j.close(err)
 	}
-	j.hashes = startHashes(ctx, in)
 	if f.saveStates {
 		j.files = newStateFiles(out.partial, in, in.model.Config.NumLayers*f.repeatDepth)
 	}

@@ -25,6 +25,9 @@ func (j *job) sayMemory(f *inputFlags) error {
 	if err != nil {
 		return err
 	}
+	if limit := int64(f.maxMemory); limit > 0 && plan.Work > limit {
+		return usageError{fmt.Errorf("--max-memory %s: too little, this run computes in %s (its longest prompt decides)", bytesText(limit), bytesText(plan.Work))}
+	}
 	where := "in memory"
 	if plan.OnDisk {
 		where = "on disk in " + j.out.dir
