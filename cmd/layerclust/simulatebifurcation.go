@@ -211,11 +211,14 @@ func bifurcationFindings(b *particles.Bifurcation, settled *particles.Settled, c
 		return append(out, "Every cluster is extremal on its side of the first coordinate, or alone: no second clustering is predicted.", countFound(c))
 	}
 	out = append(out, fmt.Sprintf("r* = %.5f predicts a second clustering at eps T = %.5f.", settled.RStar, settled.Scaled), countFound(c))
-	var worst float64
+	worst := -1.0
 	for i, v := range c.bifurcation {
 		if d := math.Abs(v - c.plateau[i]); d > worst && !math.IsInf(d, 0) {
 			worst = d
 		}
+	}
+	if worst < 0 { // no plateau was looked for, or none found
+		return out
 	}
 	return append(out, fmt.Sprintf("The plateau prediction with its escape time is within %.2f time units of every measured bifurcation; dt = %g.", worst, b.Dt))
 }

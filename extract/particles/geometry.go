@@ -6,6 +6,8 @@ import (
 	"slices"
 
 	"gonum.org/v1/gonum/mat"
+
+	"github.com/layerclust/layerclust/analyze/theory"
 )
 
 // Geometry is a clustering of the paper's script: tokens, and what Q'K and V
@@ -51,8 +53,11 @@ var geometries = []geometry{
 	{"v-finetune-3", "2 values of coordinate 1 after the adapter, the others frozen", 2, func(g *Geometry, _ *Random, _ bool) error {
 		return g.set(Identity(g.Base.D), Identity(g.Base.D), leadingDiagonal(g.Base.D, 0))
 	}},
-	{"rank-one", "2 clusters in the full space", 2, func(g *Geometry, _ *Random, _ bool) error {
-		return g.set(leadingDiagonal(g.Base.D, 0), Identity(g.Base.D), nil)
+	{"rank-one", "", 2, func(g *Geometry, _ *Random, _ bool) error {
+		first := leadingDiagonal(g.Base.D, 0)
+		count := theory.RankOneClusters(Project(g.X0, first[:g.Base.D]))
+		g.Expected = fmt.Sprintf("%d clusters in the full space, by the signs of the first coordinate", count)
+		return g.set(first, Identity(g.Base.D), nil)
 	}},
 	{"degenerate", "1 cluster at the mean", 2, func(g *Geometry, _ *Random, _ bool) error {
 		return g.set(make([]float64, g.Base.D*g.Base.D), Identity(g.Base.D), nil)

@@ -5,6 +5,8 @@ import (
 	"math"
 	"slices"
 	"testing"
+
+	"github.com/layerclust/layerclust/analyze/theory"
 )
 
 type geometryRow struct {
@@ -138,6 +140,29 @@ func TestUniformAttentionIsExact(t *testing.T) {
 			if math.Abs(v-want) > 1e-9 {
 				t.Fatalf("t = %g: %g, not %g", at, v, want)
 			}
+		}
+	}
+}
+
+// The number of clusters of rank-one attention is known from the signs alone:
+// 2 where there are both, 1 for one side; a token at 0 joins one of them.
+func TestRankOneClusters(t *testing.T) {
+	for _, c := range []struct {
+		first []float64
+		want  int
+	}{{[]float64{1, 0.5, -0.3, -2, 0.1}, 2}, {[]float64{1, 0.5, 0.3, 2, 0.1}, 1}, {[]float64{-1, -0.5, 0, 2, 0.1}, 2}} {
+		if got := theory.RankOneClusters(c.first); got != c.want {
+			t.Errorf("%v: %d clusters expected, want %d", c.first, got, c.want)
+		}
+		n := len(c.first)
+		x := NewRandom(1).Uniform(-3, 3, 2*n)
+		for i, v := range c.first {
+			x[2*i] = v
+		}
+		s := New(Rescaled, n, 2, []float64{1, 0}, []float64{1, 0}, Identity(2))
+		end := runFinal(t, s, x, Options{T: 40, Dt: 1})
+		if got := Clusters(end, 2, 0.05); got != c.want {
+			t.Errorf("%v: %d clusters in the end, want %d", c.first, got, c.want)
 		}
 	}
 }

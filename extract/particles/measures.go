@@ -92,12 +92,6 @@ func OneSided(x, points []float64, d int) float64 {
 	return math.Sqrt(far)
 }
 
-// Hausdorff is OneSided in the worse of both directions: it sees a point that
-// no token is left at.
-func Hausdorff(x, points []float64, d int) float64 {
-	return math.Max(OneSided(x, points, d), OneSided(points, x, d))
-}
-
 // PerToken is how far the farthest token is from its own point.
 func PerToken(x, points []float64, d int) float64 {
 	var far float64
