@@ -153,13 +153,13 @@ func (c *curves) take(i int, r *particles.Found, p particles.Prediction) {
 // phases is the phase diagram: before the clusters, the first clustering, after
 // the second.
 func (c *curves) phases(b *particles.Bifurcation) report.Chart {
-	lo, hi := 0.5, 2*math.Min(b.End, 1000)
+	lo, hi := 0.5, b.End
 	floor, ceiling := filled(len(c.eps), lo), filled(len(c.eps), hi)
 	ends := make([]float64, len(c.eps)) // of the first clustering: where it is not left, the end of the run
 	for i, v := range c.bifurcation {
 		ends[i] = v
 		if math.IsNaN(v) {
-			ends[i] = math.Min(b.End, hi)
+			ends[i] = hi
 		}
 	}
 	return report.Chart{File: "phase-diagram.svg", Title: "Phases of the tokens", XLabel: "eps", YLabel: "time", LogX: true, LogY: true,
@@ -168,7 +168,7 @@ func (c *curves) phases(b *particles.Bifurcation) report.Chart {
 		Series: []report.XYSeries{
 			{Name: "before clusters", Color: 2, X: c.eps, Lo: floor, Hi: c.cluster},
 			{Name: "first clustering", Color: 5, X: c.eps, Lo: c.cluster, Hi: ends},
-			{Name: "second clustering", Color: 3, X: c.eps, Lo: ends, Hi: ceiling},
+			{Name: "second clustering", Color: 3, X: c.eps, Lo: c.bifurcation, Hi: ceiling},
 			{Name: "cluster time", Color: 2, X: c.eps, Y: c.cluster, Mark: report.Dot},
 			{Name: "bifurcation time", Color: 3, X: c.eps, Y: c.bifurcation, Mark: report.Dot},
 			{Name: "predicted a priori", Color: 0, X: c.eps, Y: c.apriori, Mark: report.Ring, NoLine: true},
