@@ -35,13 +35,15 @@ func randomNormal(seed uint64, n int) []float32 {
 	return x
 }
 
-var benchSizes = []struct{ t, d int }{{200, 576}, {512, 4096}}
+// benchSizes are a prompt on SmolLM2-135M, and prompts on a model of 7B.
+var benchSizes = []struct{ t, d int }{{256, 576}, {512, 4096}, {2048, 4096}}
 
 func benchEach(b *testing.B, f func(b *testing.B, x []float32, c *Cloud)) {
 	for _, s := range benchSizes {
-		x := randomState(7, s.t, s.d)
-		c := NewCloud(x, s.t, s.d)
-		b.Run(fmt.Sprintf("T=%d,D=%d", s.t, s.d), func(b *testing.B) { f(b, x, c) })
+		b.Run(fmt.Sprintf("T=%d,D=%d", s.t, s.d), func(b *testing.B) {
+			x := randomState(7, s.t, s.d)
+			f(b, x, NewCloud(x, s.t, s.d))
+		})
 	}
 }
 
@@ -55,23 +57,27 @@ func BenchmarkNewCloud(b *testing.B) {
 
 func BenchmarkSpectrum(b *testing.B) {
 	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
+		var w workspace
 		for b.Loop() {
-			newSpectra(c)
+			newSpectra(c, &w)
 		}
 	})
 }
 
 func BenchmarkTridiagonal(b *testing.B) {
 	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
+		var memory []float64
 		for b.Loop() {
-			newReduction(c).tridiagonal()
+			r := newReduction(c, memory)
+			memory = r.a
+			r.tridiagonal()
 		}
 	})
 }
 
 func BenchmarkEigenvalues(b *testing.B) {
 	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
-		d, e := newReduction(c).tridiagonal()
+		d, e := newReduction(c, nil).tridiagonal()
 		for b.Loop() {
 			eigenvalues(d, e)
 		}
@@ -138,8 +144,9 @@ func BenchmarkAMI(b *testing.B) {
 
 func BenchmarkEmergence(b *testing.B) {
 	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
+		var w workspace
 		for b.Loop() {
-			Emergence(c)
+			emergence(c, &w, &w.centred[0][0])
 		}
 	})
 }

@@ -52,6 +52,7 @@ func (b *bootstrap) interval(values []float64) (lo, hi float64) {
 	return low.quantile(rank) + 0, high.quantile(rank) + 0 // never -0
 }
 
+// resamples may be called from several goroutines.
 func (b *bootstrap) resamples(n int) []int32 {
 	b.mutex.Lock()
 	defer b.mutex.Unlock()

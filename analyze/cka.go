@@ -22,12 +22,13 @@ func DebiasedCKA(a, b *Cloud) float64 {
 	if a.T < leastCKA {
 		return math.NaN()
 	}
-	return cka(a.centred(), b.centred())
+	x, y := a.centred(&Cloud{}), b.centred(&Cloud{})
+	return cka(x, y, hsic(x, x), hsic(y, y))
 }
 
-// cka is DebiasedCKA of centred clouds of four tokens or more.
-func cka(a, b *Cloud) float64 {
-	aa, bb := hsic(a, a), hsic(b, b)
+// cka is DebiasedCKA of centred clouds of four tokens or more, whose HSIC with
+// themselves are aa and bb.
+func cka(a, b *Cloud, aa, bb float64) float64 {
 	if aa <= 0 || bb <= 0 {
 		return math.NaN()
 	}
@@ -42,6 +43,6 @@ func cka(a, b *Cloud) float64 {
 func hsic(a, b *Cloud) float64 {
 	n := float64(a.T)
 	da, db := a.normsSquared(), b.normsSquared() // (T)
-	both := dotPlain(da, db)
-	return dotPlain(a.Gram, b.Gram) - both + sum(da)*sum(db)/((n-1)*(n-2)) - 2/(n-2)*both
+	both := dot(da, db)
+	return dot(a.Gram, b.Gram) - both + sum(da)*sum(db)/((n-1)*(n-2)) - 2/(n-2)*both
 }

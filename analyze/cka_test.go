@@ -10,7 +10,7 @@ import (
 func TestCKAOfUnrelatedStates(t *testing.T) {
 	const n, d = 60, 500
 	a, b := NewCloud(randomNormal(1, n*d), n, d), NewCloud(randomNormal(2, n*d), n, d)
-	ca, cb := a.centred(), b.centred()
+	ca, cb := a.centred(&Cloud{}), b.centred(&Cloud{})
 	biased := dotPlain(ca.Gram, cb.Gram) / math.Sqrt(dotPlain(ca.Gram, ca.Gram)*dotPlain(cb.Gram, cb.Gram))
 	if got := DebiasedCKA(a, b); biased < 0.85 || math.Abs(got) > 0.1 {
 		t.Errorf("biased %v, debiased %v, want about 0.9 and 0", biased, got)

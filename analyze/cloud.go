@@ -4,7 +4,6 @@ import (
 	"encoding/binary"
 	"fmt"
 	"math"
-	"slices"
 )
 
 // Cloud is one state X (T, D) reduced to the inner products of its tokens.
@@ -19,22 +18,28 @@ type Cloud struct {
 // not hold t*d values.
 func NewCloud(x []float32, t, d int) *Cloud {
 	checkShape(len(x), t, d)
-	c := &Cloud{Gram: make([]float64, t*t)}
+	c := &Cloud{}
 	c.fill(x, t, d, 0)
 	return c
 }
 
 // fill makes c the cloud of x (T, D), in the memory that it has.
 func (c *Cloud) fill(x []float32, t, d, threads int) {
-	*c = Cloud{T: t, D: d, Gram: slices.Grow(c.Gram[:0], t*t)[:t*t]}
+	c.resize(t, d)
 	gram(c.Gram, x, t, d, threads)
 }
 
+// resize gives c another size and arbitrary products.
+func (c *Cloud) resize(t, d int) { c.T, c.D, c.Gram = t, d, sized(c.Gram, t*t) }
+
 // Keep returns the cloud of the tokens at the given positions, in that order.
 // It panics when a position is outside the cloud.
-func (c *Cloud) Keep(keep []int) *Cloud {
+func (c *Cloud) Keep(keep []int) *Cloud { return c.keepIn(&Cloud{}, keep) }
+
+// keepIn is Keep in the memory of sub, which it returns.
+func (c *Cloud) keepIn(sub *Cloud, keep []int) *Cloud {
 	t := len(keep)
-	sub := &Cloud{T: t, D: c.D, Gram: make([]float64, t*t)} // (t, t)
+	sub.resize(t, c.D)
 	for i, p := range keep {
 		row := c.Gram[p*c.T : (p+1)*c.T]
 		for j, q := range keep {
@@ -53,13 +58,13 @@ func (c *Cloud) normsSquared() []float64 {
 	return n
 }
 
-// centred returns the cloud of the tokens less their mean:
+// centred returns, in the memory of out, the cloud of the tokens less their mean:
 // <x_i - m, x_j - m> = G_ij - r_i - r_j + g with r the row means of G and g
 // the mean of all. A token that equals the mean to within the rounding of
 // these sums becomes exactly zero.
-func (c *Cloud) centred() *Cloud {
+func (c *Cloud) centred(out *Cloud) *Cloud {
 	t := c.T
-	out := &Cloud{T: t, D: c.D, Gram: make([]float64, t*t)} // (T, T)
+	out.resize(t, c.D)
 	if t == 0 {
 		return out
 	}
@@ -117,30 +122,59 @@ func (c *Cloud) AppendBinary(b []byte) []byte {
 // storedBytes is the number of bytes that AppendBinary appends for t tokens.
 func storedBytes(t int) int { return 8 + t*(t+1)/2*8 }
 
-// maxTokens bounds T in a stored cloud, so that T*T cannot overflow.
-const maxTokens = 1 << 20
+// maxTokens bounds T, so that a count of pairs of tokens fits 31 bits.
+const maxTokens = 1 << 16
 
 // DecodeCloud reads a cloud that AppendBinary wrote and returns the bytes after
 // it. Bytes that are too few for the T they state are an error.
 func DecodeCloud(b []byte) (*Cloud, []byte, error) {
+	c := &Cloud{}
+	rest, err := c.decode(b)
+	if err != nil {
+		return nil, nil, err
+	}
+	return c, rest, nil
+}
+
+// decode is DecodeCloud in the memory of c.
+func (c *Cloud) decode(b []byte) (rest []byte, err error) {
 	if len(b) < 8 {
-		return nil, nil, fmt.Errorf("stored cloud: %d bytes, want at least 8", len(b))
+		return nil, fmt.Errorf("stored cloud: %d bytes, want at least 8", len(b))
 	}
 	t := int(binary.LittleEndian.Uint32(b))
 	d := int(binary.LittleEndian.Uint32(b[4:]))
 	b = b[8:]
 	if t > maxTokens || len(b) < t*(t+1)/2*8 {
-		return nil, nil, fmt.Errorf("stored cloud: %d bytes for %d tokens", len(b), t)
+		return nil, fmt.Errorf("stored cloud: %d bytes for %d tokens", len(b), t)
 	}
-	c := &Cloud{T: t, D: d, Gram: make([]float64, t*t)} // (T, T)
+	c.resize(t, d)
 	for i := range t {
-		for j := i; j < t; j++ {
-			g := math.Float64frombits(binary.LittleEndian.Uint64(b))
-			c.Gram[i*t+j], c.Gram[j*t+i] = g, g
-			b = b[8:]
+		row := c.Gram[i*t+i : (i+1)*t]
+		for j := range row {
+			row[j] = math.Float64frombits(binary.LittleEndian.Uint64(b[8*j:]))
+		}
+		b = b[8*len(row):]
+	}
+	c.mirror()
+	return b, nil
+}
+
+// mirrored is the side of the squares in which mirror goes over the matrix: a
+// column of it stays in the cache until its lines are full.
+const mirrored = 32
+
+// mirror makes the matrix symmetric from its upper triangle.
+func (c *Cloud) mirror() {
+	for i := 0; i < c.T; i += mirrored {
+		for j := 0; j <= i; j += mirrored {
+			for p := i; p < min(i+mirrored, c.T); p++ {
+				row := c.Gram[p*c.T : p*c.T+min(j+mirrored, p)]
+				for q := j; q < len(row); q++ {
+					row[q] = c.Gram[q*c.T+p]
+				}
+			}
 		}
 	}
-	return c, b, nil
 }
 
 func checkShape(n, t, d int) {

@@ -84,7 +84,7 @@ func TestCentredAgainstCentredState(t *testing.T) {
 			centred[i*d+k] = float64(x[i*d+k]) - m
 		}
 	}
-	got := NewCloud(x, n, d).centred()
+	got := NewCloud(x, n, d).centred(&Cloud{})
 	for i := range n {
 		for j := range n {
 			want := dotPlain(centred[i*d:(i+1)*d], centred[j*d:(j+1)*d])

@@ -16,7 +16,7 @@ func Compare(base, adapted *View, drift []float64) []Measure {
 		m.add("ari_base", ARI(base.Labels, adapted.Labels))
 	}
 	if base.centred.T >= leastCKA {
-		m.add("cka_base", cka(base.centred, adapted.centred))
+		m.add("cka_base", cka(base.centred, adapted.centred, base.hsic, adapted.hsic))
 	}
 	return m
 }

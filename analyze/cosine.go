@@ -14,11 +14,14 @@ type cosines struct {
 // newCosines divides the Gram matrix by the norms. A zero vector has no
 // direction: its cosines are 0, also with itself, as in scikit-learn.
 // Quotients beyond 1 by rounding are cut to it.
-func newCosines(c *Cloud) *cosines {
+func newCosines(c *Cloud) *cosines { return cosinesIn(nil, c) }
+
+// cosinesIn is newCosines in the given memory, where it is large enough.
+func cosinesIn(memory []float64, c *Cloud) *cosines {
 	t := c.T
 	squares := c.normsSquared() // (T)
 	inverse := inverseNorms(squares)
-	all := make([]float64, t*t) // (T, T)
+	all := sized(memory, t*t) // (T, T)
 	for i := range t {
 		cosineRow(all[i*t:(i+1)*t], c.Gram[i*t:(i+1)*t], squares, inverse, squares[i], inverse[i])
 	}
@@ -69,7 +72,7 @@ func meanCosine(c *Cloud) float64 {
 	inverse := inverseNorms(c.normsSquared())
 	var s float64
 	for i := range c.T {
-		s += inverse[i] * dotPlain(c.Gram[i*c.T:i*c.T+i], inverse[:i])
+		s += inverse[i] * dot(c.Gram[i*c.T:i*c.T+i], inverse[:i])
 	}
 	return s / float64(c.T*(c.T-1)/2)
 }
@@ -112,4 +115,4 @@ const cosineCeiling = 1 - angleFloor*angleFloor/2
 // CosineHistogram counts the cosines of all pairs of tokens, each pair once, in
 // HistogramBins equal bins on [-1, 1]. A bin holds its lower edge; the last
 // holds 1 too.
-func CosineHistogram(c *Cloud) []int { return newDistribution(newCosines(c).pairs()).bins }
+func CosineHistogram(c *Cloud) []int32 { return newDistribution(newCosines(c).pairs()).bins }

@@ -13,7 +13,7 @@ func runs(values []float64) iter.Seq[[]float64] { return slices.Chunk(values, 3)
 
 func TestHistogramEdges(t *testing.T) {
 	counts := newDistribution(runs([]float64{-1, -0.98, 0, 0.98, 1})).bins
-	want := map[int]int{0: 1, 1: 1, 50: 1, 99: 2}
+	want := map[int]int32{0: 1, 1: 1, 50: 1, 99: 2}
 	for bin, n := range counts {
 		if n != want[bin] {
 			t.Errorf("bin %d holds %d, want %d", bin, n, want[bin])

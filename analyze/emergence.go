@@ -15,10 +15,11 @@ type Measure struct {
 // tokens.
 type View struct {
 	Measures  []Measure // in the order of Definitions; the undefined ones left out
-	Histogram []int     // (HistogramBins)
+	Histogram []int32   // (HistogramBins)
 	Labels    []int     // (T) cluster of each token, or Noise
 
-	centred *Cloud // for comparisons
+	centred *Cloud  // for comparisons
+	hsic    float64 // of centred with itself
 }
 
 // thresholds on the cosine at which components and close pairs are counted.
@@ -62,13 +63,19 @@ var clusterOptions = HDBSCANOptions{MinClusterSize: 3, MinSamples: 3, Root: math
 
 // Emergence describes one state: how alike its tokens are, how many dimensions
 // they span, and which clusters they form.
-func Emergence(c *Cloud) *View {
-	g := newCosines(c)
+func Emergence(c *Cloud) *View { return emergence(c, &workspace{}, &Cloud{}) }
+
+// emergence is Emergence in the memory of w, and with the centred cloud in
+// centred, which the view refers to.
+func emergence(c *Cloud, w *workspace, centred *Cloud) *View {
+	g := cosinesIn(w.cosines, c)
+	w.cosines = g.all
 	pairs := newDistribution(g.pairs())
-	v := &View{Histogram: pairs.bins, Labels: clusterLabels(g), centred: c.centred()}
-	var m measures
+	v := &View{Histogram: pairs.bins, Labels: clusterLabels(g), centred: c.centred(centred)}
+	v.hsic = hsic(centred, centred)
+	m := make(measures, 0, measuresOfView)
 	m.cosine(pairs)
-	m.spectral(c, v.centred)
+	m.spectral(c, w, centred)
 	m.norms(c)
 	m.clusters(g, v.Labels)
 	v.Measures = m
@@ -79,6 +86,9 @@ func Emergence(c *Cloud) *View {
 func clusterLabels(g *cosines) []int {
 	return hdbscan(g.all, g.t, cosineCeiling, angle, clusterOptions)
 }
+
+// measuresOfView is how many measures a view has at most.
+const measuresOfView = 40
 
 // measures gathers the defined ones.
 type measures []Measure
@@ -100,8 +110,8 @@ func (m *measures) cosine(pairs *distribution) {
 	}
 }
 
-func (m *measures) spectral(c, centred *Cloud) {
-	raw, spread := newSpectra(c)
+func (m *measures) spectral(c *Cloud, w *workspace, centred *Cloud) {
+	raw, spread := newSpectra(c, w)
 	m.add("effective_rank", raw.effectiveRank())
 	m.add("participation_ratio", raw.participationRatio())
 	m.add("stable_rank", 1/raw.topShare())

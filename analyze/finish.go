@@ -79,8 +79,8 @@ const placesAtOnce = 16
 func (s *Study) eachPlace(ctx context.Context, keep map[string][]int, o FinishOptions, means *averager, each func(int, *Tables) error) error {
 	for some := range inBatches(s.units(), placesAtOnce*threadCount(o.Threads)) {
 		found := make([][]finding, len(some)) // (units, variants)
-		err := parallel(ctx, len(some), o.Threads, func(i int) (err error) {
-			found[i], err = s.describe(some[i], keep[some[i].prompt])
+		err := parallel(ctx, len(some), o.Threads, func(w *workspace, i int) (err error) {
+			found[i], err = s.describe(w, some[i], keep[some[i].prompt])
 			return err
 		})
 		if err != nil {
@@ -205,38 +205,47 @@ type maskFinding struct {
 	against []Measure // of an adapter beside the base
 }
 
-// measures returns the values that become rows under the mask of the given
+// measures yields the values that become rows under the mask of the given
 // index.
-func (f finding) measures(mask int) []Measure {
-	m := slices.Concat(f.masks[mask].Measures, f.masks[mask].against)
-	if maskNames[mask] == MaskNone {
-		m = append(m, Measure{metricPaper, f.paper})
+func (f finding) measures(mask int) iter.Seq[Measure] {
+	return func(yield func(Measure) bool) {
+		m := f.masks[mask]
+		for _, measures := range [][]Measure{m.Measures, m.against} {
+			for _, x := range measures {
+				if !yield(x) {
+					return
+				}
+			}
+		}
+		if maskNames[mask] == MaskNone {
+			yield(Measure{metricPaper, f.paper})
+		}
 	}
-	return m
 }
 
 // describe computes everything at one place, the base first.
-func (s *Study) describe(u unit, keep []int) ([]finding, error) {
+func (s *Study) describe(w *workspace, u unit, keep []int) ([]finding, error) {
 	all := make([]int, s.tokens[s.promptAt[u.prompt]]) // every position
 	for i := range all {
 		all[i] = i
 	}
 	out := make([]finding, len(s.variants))
 	for v, variant := range s.variants {
-		cloud, drift, err := s.load(u.key(variant), len(all))
+		drift, err := s.load(&w.cloud, u.key(variant), len(all))
 		if err != nil {
 			return nil, fmt.Errorf("%s: %w", u.key(variant), err)
 		}
 		f := &out[v]
-		f.paper = paperCosine(cloud)
-		f.masks[1] = maskFinding{View: Emergence(cloud), kept: all}
+		f.paper = paperCosine(&w.cloud)
+		centred := &w.centred[min(v, 1)]
+		f.masks[1] = maskFinding{View: emergence(&w.cloud, w, &centred[1]), kept: all}
 		f.compare(1, out[0], drift)
 		if f.masks[0] = f.masks[1]; len(keep) < len(all) {
-			f.masks[0] = maskFinding{View: Emergence(cloud.Keep(keep)), kept: keep}
+			f.masks[0] = maskFinding{View: emergence(w.cloud.keepIn(&w.kept, keep), w, &centred[0]), kept: keep}
 			f.compare(0, out[0], drift)
 		}
 	}
-	for v := range out { // the matrices are done with
+	for v := range out { // their memory is the workspace's
 		for m := range out[v].masks {
 			out[v].masks[m].centred = nil
 		}
@@ -259,26 +268,25 @@ func (f *finding) compare(mask int, base finding, drift []float64) {
 }
 
 // load reads back what Add stored.
-func (s *Study) load(k Key, t int) (*Cloud, []float64, error) {
+func (s *Study) load(cloud *Cloud, k Key, t int) (drift []float64, err error) {
 	at, _ := s.find(k) // Finish has seen that it is there
 	b, err := s.store.Get(at)
 	if err != nil {
-		return nil, nil, fmt.Errorf("store: %w", err)
+		return nil, fmt.Errorf("store: %w", err)
 	}
-	cloud, rest, err := DecodeCloud(b)
+	rest, err := cloud.decode(b)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
 	want := 8 * t
 	if k.Variant == Base {
 		want = 0
 	}
 	if cloud.T != t || len(rest) != want {
-		return nil, nil, fmt.Errorf("stored cloud: %d tokens and %d more bytes, want %d and %d", cloud.T, len(rest), t, want)
+		return nil, fmt.Errorf("stored cloud: %d tokens and %d more bytes, want %d and %d", cloud.T, len(rest), t, want)
 	}
-	var drift []float64 // (T)
-	for ; len(rest) > 0; rest = rest[8:] {
+	for ; len(rest) > 0; rest = rest[8:] { // (T)
 		drift = append(drift, math.Float64frombits(binary.LittleEndian.Uint64(rest)))
 	}
-	return cloud, drift, nil
+	return drift, nil
 }

@@ -39,7 +39,7 @@ type goldenState struct {
 	X         string // base64 of (T, D) float32
 	Measures  map[string]float64
 	Labels    []int
-	Histogram []int
+	Histogram []int32
 	HDBSCAN   []struct {
 		Size, Samples int
 		Single        bool

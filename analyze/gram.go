@@ -173,7 +173,7 @@ func sumLanes(l *[lanes]float64) float64 {
 }
 
 // dotPlain returns the inner product of u and v in four partial sums, which
-// lets the processor overlap the additions.
+// lets the processor overlap the additions. It is the portable form of dot.
 func dotPlain(u, v []float64) float64 {
 	var s0, s1, s2, s3 float64
 	n := len(u) &^ 3

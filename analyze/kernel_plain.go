@@ -8,6 +8,8 @@ func widen(panel []chunk, rows *[tileRows][]float32) { widenPlain(panel, rows) }
 
 func (r *reduction) updateRows(k int) { r.updateRowsPlain(k) }
 
+func dot(u, v []float64) float64 { return dotPlain(u, v) }
+
 func cosineRow(dst, row, squares, inverse []float64, square, inverseNorm float64) {
 	cosineRowPlain(dst, row, squares, inverse, square, inverseNorm)
 }

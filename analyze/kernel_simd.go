@@ -118,6 +118,25 @@ func widenChunk(dst *[lanes]float64, x []float32) {
 	archsimd.LoadFloat32x4(x[4:8]).ConvertToFloat64().Store(dst[4:])
 }
 
+// dot is dotPlain with fused multiply and add, in sixteen partial sums.
+func dot(u, v []float64) float64 {
+	if !useAVX2 {
+		return dotPlain(u, v)
+	}
+	v = v[:len(u)]
+	var s0, s1, s2, s3 archsimd.Float64x4
+	whole := len(u) &^ 15
+	for k := 0; k < whole; k += 16 {
+		s0 = archsimd.LoadFloat64x4(u[k:k+4]).MulAdd(archsimd.LoadFloat64x4(v[k:k+4]), s0)
+		s1 = archsimd.LoadFloat64x4(u[k+4:k+8]).MulAdd(archsimd.LoadFloat64x4(v[k+4:k+8]), s1)
+		s2 = archsimd.LoadFloat64x4(u[k+8:k+12]).MulAdd(archsimd.LoadFloat64x4(v[k+8:k+12]), s2)
+		s3 = archsimd.LoadFloat64x4(u[k+12:k+16]).MulAdd(archsimd.LoadFloat64x4(v[k+12:k+16]), s3)
+	}
+	total := addAll(s0.Add(s1).Add(s2.Add(s3)))
+	archsimd.ClearAVXUpperBits()
+	return total + dotPlain(u[whole:], v[whole:])
+}
+
 // cosineRow is cosineRowPlain on four lanes.
 func cosineRow(dst, row, squares, inverse []float64, square, inverseNorm float64) {
 	whole := 0

@@ -29,10 +29,10 @@ func TestRowsOfBothWidthsAreEqual(t *testing.T) {
 	}
 	defer func() { useAVX512 = true }()
 	c := NewCloud(randomState(4, 37, 50), 37, 50)
-	wide := newReduction(c)
+	wide := newReduction(c, nil)
 	d, e := wide.tridiagonal()
 	useAVX512 = false
-	narrow := newReduction(c)
+	narrow := newReduction(c, nil)
 	f, g := narrow.tridiagonal()
 	if !slices.Equal(d, f) || !slices.Equal(e, g) {
 		t.Errorf("tridiagonal by four rows\n%v\n%v, by two\n%v\n%v", d, e, f, g)

@@ -43,7 +43,7 @@ func (a *averager) note(u unit, found []finding) error {
 			n++
 		}
 		for m, mask := range maskNames {
-			for _, x := range f.measures(m) {
+			for x := range f.measures(m) {
 				add(metricMask{x.Name, mask}, x.Value)
 			}
 		}
@@ -150,7 +150,7 @@ func (a *averager) rows(ctx context.Context, p place, v int, values [][][]float6
 	means = append(means, deltas...)
 	k := Key{a.study.variants[v], AllPrompts, p.Layer, p.Site}
 	rows := make([][]Row, len(means))
-	err := parallel(ctx, len(means), a.threads, func(i int) error {
+	err := parallel(ctx, len(means), a.threads, func(_ *workspace, i int) error {
 		rows[i] = a.meanRow(k, means[i].mm, means[i].values)
 		return nil
 	})
@@ -177,7 +177,7 @@ func (a *averager) meanRow(k Key, mm metricMask, values []float64) []Row {
 	if len(values) == 0 {
 		return nil
 	}
-	r := newRow(k, mm.metric, mm.mask, sum(values)/float64(len(values)), len(values))
+	r := newRow(&k, mm.metric, mm.mask, sum(values)/float64(len(values)), len(values))
 	r.Lo, r.Hi = a.boot.interval(values)
 	return []Row{r}
 }

@@ -49,13 +49,14 @@ func shareRows(n, threads int, work func(i int)) {
 	})
 }
 
-// parallel calls work(0) to work(n-1) on several goroutines and returns the
-// error of the least i that failed.
-func parallel(ctx context.Context, n, threads int, work func(i int) error) error {
+// parallel calls work for 0 to n-1 on several goroutines, each with a workspace,
+// and returns the error of the least i that failed.
+func parallel(ctx context.Context, n, threads int, work func(w *workspace, i int) error) error {
 	errs := make([]error, n)
 	share(n, threads, func(next func() (int, bool)) {
+		w := &workspace{}
 		for i, ok := next(); ok && ctx.Err() == nil; i, ok = next() {
-			errs[i] = work(i)
+			errs[i] = work(w, i)
 		}
 	})
 	if err := ctx.Err(); err != nil {

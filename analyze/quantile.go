@@ -14,8 +14,8 @@ type distribution struct {
 	runs   iter.Seq[[]float64] // the values, in stretches
 	n      int
 	total  float64
-	bins   []int // (HistogramBins)
-	before []int // (cells+1) values in earlier cells
+	bins   []int32 // (HistogramBins)
+	before []int   // (cells+1) values in earlier cells
 }
 
 const cells = 4096
@@ -23,7 +23,7 @@ const cells = 4096
 func cellOf(v float64) int { return min(max(int((v+1)*(cells/2)), 0), cells-1) }
 
 func newDistribution(runs iter.Seq[[]float64]) *distribution {
-	d := &distribution{runs: runs, bins: make([]int, HistogramBins), before: make([]int, cells+1)}
+	d := &distribution{runs: runs, bins: make([]int32, HistogramBins), before: make([]int, cells+1)}
 	for values := range runs {
 		d.n += len(values)
 		d.total += sum(values)

@@ -22,14 +22,19 @@ type reduction struct {
 
 // newReduction returns the reduction of the Gram matrix of c, its first
 // reflection chosen: the one that takes the sum of the tokens to the last. See
-// newSpectra.
-func newReduction(c *Cloud) *reduction {
+// newSpectra. It works in the given memory, where that is large enough.
+func newReduction(c *Cloud, memory []float64) *reduction {
 	n := (c.T + groupRows - 1) / groupRows * groupRows
 	r := &reduction{n: c.T, stride: oddLines(n)}
-	r.a = make([]float64, n*r.stride)
+	r.a = sized(memory, n*r.stride)
 	r.u, r.q, r.v, r.y = make([]float64, n), make([]float64, n), make([]float64, n), make([]float64, n)
-	for i := range c.T {
-		copy(r.a[i*r.stride:(i+1)*r.stride], c.Gram[i*c.T:i*c.T+min((i/groupRows+1)*groupRows, c.T)])
+	for i := range n {
+		row := r.a[i*r.stride:][:(i/groupRows+1)*groupRows]
+		if i >= c.T {
+			clear(row)
+			continue
+		}
+		clear(row[copy(row, c.Gram[i*c.T:(i+1)*c.T]):])
 	}
 	direction := 1 / math.Sqrt(float64(c.T))
 	last := c.T - 1
@@ -77,7 +82,7 @@ func (r *reduction) reflect(i int, h float64) {
 		clear(r.q)
 		return
 	}
-	up := dotPlain(r.u[:i], r.y[:i]) / (h * h)
+	up := dot(r.u[:i], r.y[:i]) / (h * h)
 	for k := range i {
 		r.q[k] = r.y[k]/h - r.u[k]*up/2
 	}
@@ -122,12 +127,13 @@ func (r *reduction) updateRowsPlain(k int) {
 func reflector(u, x []float64, end *float64) (h float64) {
 	copy(u, x)
 	last := len(x) - 1
-	norm := math.Sqrt(dotPlain(x, x))
-	if dotPlain(x[:last], x[:last]) == 0 {
+	rest := dot(x[:last], x[:last])
+	if rest == 0 {
 		clear(u)
 		*end = x[last]
 		return 0
 	}
+	norm := math.Sqrt(rest + x[last]*x[last])
 	*end = -math.Copysign(norm, x[last])
 	u[last] -= *end
 	return norm * math.Abs(u[last])

@@ -1,5 +1,7 @@
 package analyze
 
+import "fmt"
+
 // Base is the name of the unadapted model among the variants.
 const Base = "base"
 
@@ -23,24 +25,34 @@ type Result struct {
 	Partitions []Partition // clusters.jsonl
 }
 
-// Row is one line of metrics.csv.
-type Row struct {
+// Key names one state, or one place of all prompts.
+type Key struct {
 	Variant string // Base or an adapter's name
 	Prompt  string // a prompt's id, or AllPrompts
 	Layer   string // hidden_states index "0".."L", "L-raw" before the final norm; a block number for attn and mlp
 	Site    string // resid, attn or mlp
-	Metric  string
-	Mask    string
-	Value   float64
-	Lo, Hi  float64 // 95 % interval; NaN where none is defined
-	N       int     // tokens, or prompts where Prompt is AllPrompts
+}
+
+func (k Key) String() string {
+	return fmt.Sprintf("variant %s, prompt %s, layer %s, site %s", k.Variant, k.Prompt, k.Layer, k.Site)
+}
+
+// Row is one line of metrics.csv.
+type Row struct {
+	*Key   // the rows of one state share it: a long run has millions of them
+	Metric string
+	Mask   string
+	Value  float64
+	Lo, Hi float64 // 95 % interval; NaN where none is defined
+	N      int     // tokens, or prompts where Prompt is AllPrompts
 }
 
 // Histogram counts the cosines of all pairs of tokens of one state, each pair
 // once, in HistogramBins equal bins on [-1, 1].
 type Histogram struct {
-	Variant, Prompt, Layer, Site, Mask string
-	Counts                             []int // (HistogramBins)
+	*Key
+	Mask   string
+	Counts []int32 // (HistogramBins)
 }
 
 // HistogramBins is the number of bins of every Histogram: fixed, so that
@@ -48,7 +60,7 @@ type Histogram struct {
 const HistogramBins = 100
 
 // Partition labels the tokens of one state by cluster: -1 is noise, nil a
-// masked token.
+// masked token. Equal labels may be one number: they are not to be changed.
 type Partition struct {
 	Variant string `json:"variant"`
 	Prompt  string `json:"prompt"`

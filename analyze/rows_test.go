@@ -22,6 +22,19 @@ func TestRowKernelsAgainstPlain(t *testing.T) {
 	}
 }
 
+func TestDotAgainstPlain(t *testing.T) {
+	u, v := make([]float64, 50), make([]float64, 50)
+	for i := range u {
+		u[i], v[i] = math.Sin(float64(i)), math.Cos(float64(2*i))
+	}
+	for n := range 51 {
+		// 50 terms below 1.
+		if got, want := dot(u[:n], v[:n]), dotPlain(u[:n], v[:n]); math.Abs(got-want) > 1e-14 {
+			t.Errorf("n=%d: %v, want %v", n, got, want)
+		}
+	}
+}
+
 // What is not finite must be on top, in every lane.
 func TestPeakOfInfinity(t *testing.T) {
 	for i := range 17 {

@@ -17,11 +17,12 @@ type spectrum []float64
 // then is that of the centred state, in other coordinates. The reduction works
 // from the last coordinate and never mixes it into the others, so what it makes
 // of the leading matrix is the reduction of the centred state.
-func newSpectra(c *Cloud) (raw, centred spectrum) {
+func newSpectra(c *Cloud, w *workspace) (raw, centred spectrum) {
 	if c.T == 0 {
 		return nil, nil
 	}
-	r := newReduction(c)
+	r := newReduction(c, w.reduction)
+	w.reduction = r.a
 	d, e := r.tridiagonal()
 	last := c.T - 1
 	raw = newSpectrum(eigenvalues(d, e), c.D)

@@ -12,9 +12,9 @@ import (
 func TestSpectraAgainstGonum(t *testing.T) {
 	for _, n := range []int{1, 2, 3, 4, 5, 7, 8, 9, 17, 64, 131} {
 		c := NewCloud(randomState(uint64(n), n, 200), n, 200)
-		raw, centred := newSpectra(c)
+		raw, centred := newSpectra(c, &workspace{})
 		compareSpectrum(t, "raw", raw, c, n)
-		compareSpectrum(t, "centred", centred, c.centred(), n-1)
+		compareSpectrum(t, "centred", centred, c.centred(&Cloud{}), n-1)
 	}
 }
 
@@ -40,7 +40,7 @@ func compareSpectrum(t *testing.T, what string, got spectrum, c *Cloud, rank int
 
 func TestUpdateRowsAgainstPlain(t *testing.T) {
 	c := NewCloud(randomState(8, 30, 40), 30, 40)
-	got, want := newReduction(c), newReduction(c)
+	got, want := newReduction(c, nil), newReduction(c, nil)
 	for i := range 30 {
 		got.v[i], want.v[i] = math.Sin(float64(i)), math.Sin(float64(i))
 	}
@@ -67,7 +67,7 @@ func TestUpdateRowsAgainstPlain(t *testing.T) {
 // of the other eigenvalues of its Gram matrix.
 func TestSpectrumOfFewDimensions(t *testing.T) {
 	const n, d = 90, 3
-	l, _ := newSpectra(NewCloud(randomState(6, n, d), n, d))
+	l, _ := newSpectra(NewCloud(randomState(6, n, d), n, d), &workspace{})
 	if len(l) != d {
 		t.Errorf("%d singular values of a state of %d dimensions", len(l), d)
 	}
@@ -77,7 +77,7 @@ func TestSpectrumOfFewDimensions(t *testing.T) {
 			x[i*40+k] = 0
 		}
 	}
-	if l, _ := newSpectra(NewCloud(x, n, 40)); len(l) != 2 {
+	if l, _ := newSpectra(NewCloud(x, n, 40), &workspace{}); len(l) != 2 {
 		t.Errorf("%d singular values of a state of rank 2", len(l))
 	}
 }

@@ -9,18 +9,6 @@ import (
 	"strings"
 )
 
-// Key names one state.
-type Key struct {
-	Variant string // Base or an adapter's name
-	Prompt  string
-	Layer   string // as in Row
-	Site    string // resid, attn or mlp
-}
-
-func (k Key) String() string {
-	return fmt.Sprintf("variant %s, prompt %s, layer %s, site %s", k.Variant, k.Prompt, k.Layer, k.Site)
-}
-
 // State is one state of a forward pass. A Study reads X during Add only.
 type State struct {
 	Key

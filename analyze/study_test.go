@@ -232,11 +232,11 @@ func TestFinishMasksAndPartitions(t *testing.T) {
 		}
 	}
 	for _, h := range tables.Histograms {
-		n := map[string]int{"one": 12, "second": 18}[h.Prompt]
+		n := map[string]int32{"one": 12, "second": 18}[h.Prompt]
 		if h.Prompt == "one" && h.Mask == MaskDefault {
 			n--
 		}
-		var total int
+		var total int32
 		for _, c := range h.Counts {
 			total += c
 		}

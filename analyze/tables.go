@@ -28,17 +28,14 @@ func fewPromptsWarning(n int) string {
 
 // place adds the rows, histograms and partition of one variant at one place.
 func (t *Tables) place(k Key, f finding, tokens int) {
-	var rows []Row
+	first := len(t.Metrics)
 	for m, mf := range f.masks {
-		for _, x := range f.measures(m) {
-			rows = append(rows, newRow(k, x.Name, maskNames[m], x.Value, len(mf.kept)))
+		for x := range f.measures(m) {
+			t.Metrics = append(t.Metrics, newRow(&k, x.Name, maskNames[m], x.Value, len(mf.kept)))
 		}
-		t.Histograms = append(t.Histograms, Histogram{
-			Variant: k.Variant, Prompt: k.Prompt, Layer: k.Layer, Site: k.Site,
-			Mask: maskNames[m], Counts: mf.Histogram,
-		})
+		t.Histograms = append(t.Histograms, Histogram{Key: &k, Mask: maskNames[m], Counts: mf.Histogram})
 	}
-	t.Metrics = append(t.Metrics, sortRows(rows)...)
+	sortRows(t.Metrics[first:])
 	labels := make([]*int, tokens) // (T)
 	for i, p := range f.masks[0].kept {
 		labels[p] = &f.masks[0].Labels[i]
@@ -46,22 +43,18 @@ func (t *Tables) place(k Key, f finding, tokens int) {
 	t.Partitions = append(t.Partitions, Partition{k.Variant, k.Prompt, k.Layer, k.Site, labels})
 }
 
-func newRow(k Key, metric, mask string, value float64, n int) Row {
-	return Row{
-		Variant: k.Variant, Prompt: k.Prompt, Layer: k.Layer, Site: k.Site,
-		Metric: metric, Mask: mask, Value: value, Lo: math.NaN(), Hi: math.NaN(), N: n,
-	}
+func newRow(k *Key, metric, mask string, value float64, n int) Row {
+	return Row{Key: k, Metric: metric, Mask: mask, Value: value, Lo: math.NaN(), Hi: math.NaN(), N: n}
 }
 
 // sortRows orders the rows of one place by metric, as Definitions has them, and
 // mask.
-func sortRows(rows []Row) []Row {
+func sortRows(rows []Row) {
 	slices.SortStableFunc(rows, func(a, b Row) int {
 		return cmp.Or(
 			cmp.Compare(metricRank(a.Metric), metricRank(b.Metric)),
 			cmp.Compare(a.Mask, b.Mask)) // "default" < "none"
 	})
-	return rows
 }
 
 // lossRows is the loss row of a variant at the place where it belongs.
@@ -71,8 +64,9 @@ func (s *Study) lossRows(variant string, u unit) []Row {
 		return nil
 	}
 	var rows []Row
+	k := u.key(variant)
 	for _, mask := range maskNames {
-		rows = append(rows, newRow(u.key(variant), metricLoss, mask, l.mean, l.n))
+		rows = append(rows, newRow(&k, metricLoss, mask, l.mean, l.n))
 	}
 	return rows
 }

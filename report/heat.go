@@ -63,7 +63,7 @@ func (t *table) shares(variant, prompt, site, mask string) [][]float64 {
 		if h == nil {
 			continue
 		}
-		total := 0
+		var total int32
 		for _, n := range h.Counts {
 			total += n
 		}

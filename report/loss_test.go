@@ -15,8 +15,9 @@ import (
 func withLossChanges(r *analyze.Result, changes ...float64) *analyze.Result {
 	for i, x := range changes {
 		for _, mask := range masks {
-			r.Metrics = append(r.Metrics, analyze.Row{Variant: r.Run.Adapters[i].Name, Prompt: analyze.AllPrompts, Layer: "4",
-				Site: "resid", Metric: lossMetric + analyze.DeltaSuffix, Mask: mask, Value: x, Lo: math.NaN(), Hi: math.NaN(), N: 2})
+			r.Metrics = append(r.Metrics, analyze.Row{
+				Key:    &analyze.Key{Variant: r.Run.Adapters[i].Name, Prompt: analyze.AllPrompts, Layer: "4", Site: "resid"},
+				Metric: lossMetric + analyze.DeltaSuffix, Mask: mask, Value: x, Lo: math.NaN(), Hi: math.NaN(), N: 2})
 		}
 	}
 	return r

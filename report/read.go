@@ -202,6 +202,7 @@ type names struct {
 	tokens   map[string]int  // prompt -> number of tokens
 	shown    map[string]bool // prompts whose rows are wanted
 	seen     map[string]string
+	last     *analyze.Key // of the record before
 }
 
 func newNames(run *analyze.RunInfo) *names {
@@ -251,6 +252,15 @@ func (n *names) one(s string) string {
 	s = strings.Clone(s)
 	n.seen[s] = s
 	return s
+}
+
+// key returns the key that a record begins with, one for records that follow one
+// another.
+func (n *names) key(rec []string) *analyze.Key {
+	if k := n.last; k == nil || k.Variant != rec[0] || k.Prompt != rec[1] || k.Layer != rec[2] || k.Site != rec[3] {
+		n.last = &analyze.Key{Variant: n.one(rec[0]), Prompt: n.one(rec[1]), Layer: n.one(rec[2]), Site: n.one(rec[3])}
+	}
+	return n.last
 }
 
 // sites are the places in a block that a state can be of, in the order shown.

@@ -42,10 +42,7 @@ func eachMetric(path string, names *names, use func(analyze.Row) error) error {
 
 // parseRow reads one line of metrics.csv; the order is metricsHeader's.
 func parseRow(rec []string, names *names) (analyze.Row, error) {
-	row := analyze.Row{
-		Variant: names.one(rec[0]), Prompt: names.one(rec[1]), Layer: names.one(rec[2]),
-		Site: names.one(rec[3]), Metric: names.one(rec[4]), Mask: names.one(rec[5]),
-	}
+	row := analyze.Row{Key: names.key(rec), Metric: names.one(rec[4]), Mask: names.one(rec[5])}
 	if err := names.check(row.Variant, row.Prompt, row.Layer, row.Site, row.Mask); err != nil {
 		return row, err
 	}
@@ -76,11 +73,7 @@ func readHistograms(path string, names *names) ([]analyze.Histogram, error) {
 	err := eachRecord(path, histogramsHeader, func(rec []string) error {
 		bin := len(h.Counts) % analyze.HistogramBins
 		if bin == 0 {
-			h = analyze.Histogram{
-				Variant: names.one(rec[0]), Prompt: names.one(rec[1]), Layer: names.one(rec[2]),
-				Site: names.one(rec[3]), Mask: names.one(rec[4]),
-				Counts: make([]int, 0, analyze.HistogramBins),
-			}
+			h = analyze.Histogram{Key: names.key(rec), Mask: names.one(rec[4]), Counts: make([]int32, 0, analyze.HistogramBins)}
 			if err := names.check(h.Variant, h.Prompt, h.Layer, h.Site, h.Mask); err != nil {
 				return err
 			}
@@ -115,11 +108,11 @@ func addBin(h *analyze.Histogram, bin int, rec []string) error {
 	if hi, err := strconv.ParseFloat(rec[6], 64); err != nil || hi != binEdge(bin+1) {
 		return fmt.Errorf("hi=%.100q, want %s", rec[6], formatFloat(binEdge(bin+1)))
 	}
-	n, err := strconv.Atoi(rec[7])
-	if err != nil || n < 0 {
+	n, err := strconv.ParseUint(rec[7], 10, 31)
+	if err != nil {
 		return fmt.Errorf("count=%.100q is not a count", rec[7])
 	}
-	h.Counts = append(h.Counts, n)
+	h.Counts = append(h.Counts, int32(n))
 	return nil
 }
 

@@ -61,7 +61,7 @@ func sampleRun(adapters []string) analyze.RunInfo {
 func sampleRows(variant, prompt, layer string, li int, shift float64) []analyze.Row {
 	var out []analyze.Row
 	add := func(metric, mask string, value float64) {
-		row := analyze.Row{Variant: variant, Prompt: prompt, Layer: layer, Site: "resid", Metric: metric, Mask: mask,
+		row := analyze.Row{Key: &analyze.Key{Variant: variant, Prompt: prompt, Layer: layer, Site: "resid"}, Metric: metric, Mask: mask,
 			Value: value, Lo: math.NaN(), Hi: math.NaN(), N: 5}
 		if prompt == analyze.AllPrompts {
 			row.Lo, row.Hi, row.N = value-0.06, value+0.06, 2
@@ -92,9 +92,9 @@ func sampleRows(variant, prompt, layer string, li int, shift float64) []analyze.
 }
 
 func sampleHistogram(variant, prompt, layer string, at int) analyze.Histogram {
-	h := analyze.Histogram{Variant: variant, Prompt: prompt, Layer: layer, Site: "resid", Mask: analyze.MaskDefault,
-		Counts: make([]int, analyze.HistogramBins)}
-	for k, n := range []int{1, 3, 4, 2} {
+	h := analyze.Histogram{Key: &analyze.Key{Variant: variant, Prompt: prompt, Layer: layer, Site: "resid"}, Mask: analyze.MaskDefault,
+		Counts: make([]int32, analyze.HistogramBins)}
+	for k, n := range []int32{1, 3, 4, 2} {
 		h.Counts[50+4*at+k] = n
 	}
 	return h
@@ -156,13 +156,13 @@ func bigState(r *analyze.Result, k analyze.Key, metrics []string, seed float64) 
 	for _, mask := range masks {
 		for mi, m := range metrics {
 			x := math.Sqrt(seed * float64(2+mi))
-			r.Metrics = append(r.Metrics, analyze.Row{Variant: k.Variant, Prompt: k.Prompt, Layer: k.Layer, Site: k.Site, Metric: m, Mask: mask,
+			r.Metrics = append(r.Metrics, analyze.Row{Key: &k, Metric: m, Mask: mask,
 				Value: x, Lo: 0.9 * x, Hi: 1.1 * x, N: 50})
 		}
-		counts := make([]int, analyze.HistogramBins)
+		counts := make([]int32, analyze.HistogramBins)
 		for i := 30; i < 95; i++ {
-			counts[i] = int(seed)*i%977 + 100
+			counts[i] = int32(seed)*int32(i)%977 + 100
 		}
-		r.Histograms = append(r.Histograms, analyze.Histogram{Variant: k.Variant, Prompt: k.Prompt, Layer: k.Layer, Site: k.Site, Mask: mask, Counts: counts})
+		r.Histograms = append(r.Histograms, analyze.Histogram{Key: &k, Mask: mask, Counts: counts})
 	}
 }

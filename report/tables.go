@@ -43,6 +43,10 @@ func writeMetrics(w io.Writer, t *analyze.Tables) error {
 func writeHistograms(w io.Writer, t *analyze.Tables) error {
 	c := csv.NewWriter(w)
 	record := make([]string, len(histogramsHeader))
+	var edges [analyze.HistogramBins + 1]string // the same in every histogram
+	for i := range edges {
+		edges[i] = formatFloat(binEdge(i))
+	}
 	for _, h := range t.Histograms {
 		if len(h.Counts) != analyze.HistogramBins {
 			return fmt.Errorf("histogram of %q, prompt %q, layer %s has %d bins, want %d",
@@ -50,7 +54,7 @@ func writeHistograms(w io.Writer, t *analyze.Tables) error {
 		}
 		for i, n := range h.Counts {
 			err := c.Write(append(record[:0], h.Variant, h.Prompt, h.Layer, h.Site, h.Mask,
-				formatFloat(binEdge(i)), formatFloat(binEdge(i+1)), strconv.Itoa(n)))
+				edges[i], edges[i+1], strconv.Itoa(int(n))))
 			if err != nil {
 				return err
 			}

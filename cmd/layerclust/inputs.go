@@ -141,12 +141,13 @@ type inputs struct {
 	infos     []analyze.PromptInfo // one for each prompt, with the user's mask
 	layers    *layerSet
 	sites     []string // of allSites, in their order
+	pieces    map[int32]string
 	warnings  []string
 }
 
 // open reads everything that the flags name.
 func (f *inputFlags) open(ctx context.Context, model string, stdin io.Reader, stderr io.Writer) (*inputs, error) {
-	in := &inputs{source: model}
+	in := &inputs{source: model, pieces: map[int32]string{}}
 	hub := loader.HubOptions{Revision: f.revision, Progress: stderr}
 	if f.quiet {
 		hub.Progress = nil
@@ -250,7 +251,7 @@ func (in *inputs) addPrompt(p loader.PromptText, ids []int32, file string) error
 	config := in.model.Config
 	for i, id := range ids {
 		info.Tokens = append(info.Tokens, int(id))
-		info.Pieces = append(info.Pieces, piece(in.tokenizer, id))
+		info.Pieces = append(info.Pieces, in.piece(id))
 		switch {
 		case slices.Contains(p.Mask, i):
 			info.Masked = append(info.Masked, analyze.Masked{Position: i, Reason: "user"})
@@ -281,6 +282,16 @@ func (in *inputs) addPrompt(p loader.PromptText, ids []int32, file string) error
 // that their tokenizer uses for something else as well, so only position 0 counts.
 func (in *inputs) isBOS(id int32) bool {
 	return slices.Contains(in.model.Config.BOS, int(id))
+}
+
+// piece is the piece of a token, which many prompts share.
+func (in *inputs) piece(id int32) string {
+	text, ok := in.pieces[id]
+	if !ok {
+		text = piece(in.tokenizer, id)
+		in.pieces[id] = text
+	}
+	return text
 }
 
 // piece is a token's text as a reader knows it: a leading space stays.
