@@ -17,7 +17,7 @@ func TestTwinChart(t *testing.T) {
 	}
 	for _, v := range []string{analyze.Base, "v-r2"} {
 		for k, layer := range []string{"0", "1", "2"} {
-			r.Metrics = append(r.Metrics, analyze.Row{Variant: v, Prompt: analyze.AllPrompts, Layer: layer, Site: "resid", Metric: analyze.TwinResidual,
+			r.Metrics = append(r.Metrics, analyze.Row{Key: &analyze.Key{Variant: v, Prompt: analyze.AllPrompts, Layer: layer, Site: "resid"}, Metric: analyze.TwinResidual,
 				Mask: analyze.MaskDefault, Value: 0.2 * float64(k), Lo: math.NaN(), Hi: math.NaN(), N: 2})
 		}
 	}

@@ -79,7 +79,7 @@ func (t *jobTwins) lengths(starts [][]twin.Start) bool {
 	for v := range t.found.shown {
 		for _, r := range t.found.shown[v].Metrics {
 			if r.Metric == "norm_mean" && r.Mask == analyze.MaskNone {
-				found[analyze.Key{Variant: r.Variant, Prompt: r.Prompt, Layer: r.Layer, Site: r.Site}] = r.Value
+				found[*r.Key] = r.Value
 			}
 		}
 	}
@@ -110,8 +110,9 @@ func (t *jobTwins) variant(ctx context.Context, kind twin.Kind, v int, starts []
 	sums, counts := map[twinRow]float64{}, map[twinRow]int{}
 	var order []twinRow
 	add := func(prompt string, at twinRow, value float64, n int) {
-		t.rows[v].Metrics = append(t.rows[v].Metrics, analyze.Row{Variant: t.in.variantName(v), Prompt: prompt, Layer: at.layer,
-			Site: string(extract.Resid), Metric: metric, Mask: at.mask, Value: value, Lo: math.NaN(), Hi: math.NaN(), N: n})
+		t.rows[v].Metrics = append(t.rows[v].Metrics, analyze.Row{
+			Key:    &analyze.Key{Variant: t.in.variantName(v), Prompt: prompt, Layer: at.layer, Site: string(extract.Resid)},
+			Metric: metric, Mask: at.mask, Value: value, Lo: math.NaN(), Hi: math.NaN(), N: n})
 	}
 	o := twin.Options{Kind: kind, Frozen: -1, Depth: t.depth}
 	err := twin.Run(ctx, t.in.model, a, starts, o, func(p, layer int, x []float64) {
