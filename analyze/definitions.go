@@ -58,7 +58,8 @@ var definitions = sync.OnceValue(func() []Definition {
 	all = append(all, cosineDefinitions()...)
 	all = append(all, spectralDefinitions()...)
 	all = append(all, clusterDefinitions()...)
-	return append(all, comparisonDefinitions()...)
+	all = append(all, comparisonDefinitions()...)
+	return append(all, twinDefinitions()...)
 })
 
 var metricRanks = sync.OnceValue(func() map[string]int {

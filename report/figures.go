@@ -15,7 +15,7 @@ type figure struct {
 }
 
 // figureFiles are all names that figures may use.
-var figureFiles = []string{"cosine.svg", "clusters.svg", "drift.svg", "agreement.svg", "histograms.svg"}
+var figureFiles = []string{"cosine.svg", "clusters.svg", "drift.svg", "agreement.svg", "histograms.svg", twinFile}
 
 // figures draws what the Result has data for, in reading order.
 func figures(t *table) []figure {
@@ -38,6 +38,9 @@ func figures(t *table) []figure {
 			}
 			out = append(out, figure{f.file, f.title, caption + " " + t.figureBasis(), svg})
 		}
+	}
+	if svg := t.twinChart(); svg != nil {
+		out = append(out, figure{twinFile, twinTitle, twinCaption + " " + t.figureBasis(), svg})
 	}
 	if strip := t.heatStrip(); strip != nil {
 		out = append(out, figure{"histograms.svg", strip.title,

@@ -33,6 +33,7 @@ type inputFlags struct {
 	layers      string
 	sites       []string
 	saveStates  bool
+	twin        bool
 	precision   string
 	repeatDepth int
 	loraScale   string
@@ -109,6 +110,8 @@ func (f *inputFlags) check() error {
 		return usageError{fmt.Errorf("--threads %d: want 0 or more", f.threads)}
 	case !extract.IsEngine(f.backend):
 		return usageError{fmt.Errorf("--backend %s: want %s or xla:PLUGIN", f.backend, strings.Join(extract.Engines, ", "))}
+	case f.twin && !slices.Contains(f.sites, string(extract.Resid)):
+		return usageError{fmt.Errorf("--twin: it is about the residual stream, and --sites leaves resid out")}
 	case len(f.sites) == 0:
 		return usageError{fmt.Errorf("--sites is empty: want resid, attn or mlp")}
 	}

@@ -108,6 +108,6 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("layerclust {{.Version}}\n")
 	root.AddCommand(newRunCommand(), newDemoCommand(), newExtractCommand(), newAnalyzeCommand(), newReportCommand(), newInspectCommand(),
-		newVerifyCommand(), newTokensCommand(), newMetricsCommand())
+		newVerifyCommand(), newTokensCommand(), newMetricsCommand(), newSimulateCommand(), newBoundCommand())
 	return root
 }

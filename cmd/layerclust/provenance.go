@@ -86,7 +86,7 @@ func (f *inputFlags) fingerprint(in *inputs, provider string) string {
 	for _, a := range in.adapters {
 		key.Adapters = append(key.Adapters, adapter{a.Name, absolute(a.Dir), a.Scale, stamps(a.Dir, a.Files())})
 	}
-	key.Options = []any{version, f.command, in.layers.chosen, in.sites, f.saveStates, f.precision, f.repeatDepth, f.loraScale, f.mask, f.bootstrap, f.seed, provider}
+	key.Options = []any{version, f.command, in.layers.chosen, in.sites, f.saveStates, f.precision, f.repeatDepth, f.loraScale, f.mask, f.bootstrap, f.seed, f.twin, provider}
 	return digest(key)
 }
 

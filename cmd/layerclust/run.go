@@ -23,6 +23,7 @@ func newRunCommand() *cobra.Command {
 	}
 	f.register(cmd.Flags())
 	cmd.Flags().BoolVar(&f.saveStates, "save-states", false, "write the states, too")
+	cmd.Flags().BoolVar(&f.twin, "twin", false, "lay the mean cosine of the model's mean-field twins over the measured one")
 	return cmd
 }
 
@@ -45,6 +46,12 @@ func (f *inputFlags) run(ctx context.Context, modelDir string, stdin io.Reader, 
 	found, info, err := job.find(ctx, trace, f, clock)
 	if err != nil {
 		return err
+	}
+	if f.twin {
+		if err := job.addTwins(ctx, f, found, info); err != nil {
+			return err
+		}
+		clock.lap(&job.timings.Analyze)
 	}
 	if err := job.commitStates(); err != nil {
 		return err
