@@ -6,37 +6,42 @@ import (
 )
 
 // chain orders n points as Prim's algorithm reaches them from point 0, always
-// the one nearest to a point reached before, ties to the lowest index. row(i),
-// (n), is how near point i is to every point: greater is nearer. joins[i],
-// (n-1), is the nearness at which order[i+1] was reached.
+// the one nearest to a point reached before, ties to the lowest index. near
+// (n, n) says how near two points are, greater is nearer; the pair counts as no
+// nearer than the limit, (n), of either. joins[i], (n-1), is the nearness at which
+// order[i+1] was reached.
 //
 // Cutting the order wherever joins is below a threshold gives the
 // single-linkage clusters at that threshold: all thresholds from one O(n^2)
 // pass.
-func chain(n int, row func(i int) []float64) (order []int, joins []float64) {
+func chain(near []float64, n int, limits []float64) (order []int, joins []float64) {
 	if n == 0 {
 		return nil, nil
 	}
-	left := make([]int, n-1)     // points not reached
-	best := make([]float64, n-1) // their greatest nearness to a reached one
-	for i := range left {
-		left[i], best[i] = i+1, math.Inf(-1)
-	}
-	order = append(make([]int, 0, n), 0)
-	joins = make([]float64, 0, n-1)
-	for len(left) > 0 {
-		near, next := row(order[len(order)-1]), 0
-		best = best[:len(left)]
-		for k, p := range left {
-			best[k] = max(best[k], near[p])
-			if best[k] > best[next] {
-				next = k
-			}
+	left := slices.Clone(limits)                      // -Inf for a point reached: nothing is near it any more
+	best := slices.Repeat([]float64{math.Inf(-1)}, n) // greatest nearness to a reached point
+	reached := make([]bool, n)
+	order, joins = make([]int, 1, n), make([]float64, 0, n-1)
+	for at := 0; len(order) < n; {
+		reached[at], left[at], best[at] = true, math.Inf(-1), math.Inf(-1)
+		nearest := draw(best, left, near[at*n:(at+1)*n], limits[at])
+		for at = 0; reached[at] || best[at] != nearest; at++ {
 		}
-		order, joins = append(order, left[next]), append(joins, best[next])
-		left, best = slices.Delete(left, next, next+1), slices.Delete(best, next, next+1)
+		order, joins = append(order, at), append(joins, nearest)
 	}
 	return order, joins
+}
+
+// drawPlain raises best to how near a point of the given limit is to each of the
+// others, whose limits are left, and returns the greatest. It is the portable form
+// of draw and its oracle.
+func drawPlain(best, left, near []float64, limit float64) float64 {
+	nearest := math.Inf(-1)
+	for j, v := range near {
+		best[j] = max(best[j], min(limit, left[j], v))
+		nearest = max(nearest, best[j])
+	}
+	return nearest
 }
 
 // renumber replaces the labels from 0 up by numbers in the order of their

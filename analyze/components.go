@@ -4,7 +4,7 @@ package analyze
 // graph that joins two tokens of cosine tau or more: single linkage cut at tau.
 // Labels are numbered by their first token.
 func Components(c *Cloud, tau float64) []int {
-	order, joins := chain(c.T, newCosines(c).row)
+	order, joins := newCosines(c).chain()
 	labels := make([]int, c.T)
 	label := -1
 	for i, token := range order {
@@ -19,7 +19,7 @@ func Components(c *Cloud, tau float64) []int {
 // componentCounts returns the number of components at each of the thresholds.
 func componentCounts(g *cosines, taus []float64) []int {
 	counts := make([]int, len(taus))
-	_, joins := chain(g.t, g.row)
+	_, joins := g.chain()
 	for i, tau := range taus {
 		counts[i] = min(g.t, 1)
 		for _, join := range joins {

@@ -3,6 +3,7 @@ package analyze
 import (
 	"iter"
 	"math"
+	"slices"
 )
 
 // cosines holds the cosine of every pair of tokens of a state.
@@ -54,6 +55,11 @@ func inverseNorms(squares []float64) []float64 {
 
 // row returns the cosines of token i with every token, (T).
 func (g *cosines) row(i int) []float64 { return g.all[i*g.t : (i+1)*g.t] }
+
+// chain orders the tokens by their cosines as they are.
+func (g *cosines) chain() (order []int, joins []float64) {
+	return chain(g.all, g.t, slices.Repeat([]float64{1}, g.t))
+}
 
 // pairs yields the cosines of all pairs, each pair once, in stretches.
 func (g *cosines) pairs() iter.Seq[[]float64] {

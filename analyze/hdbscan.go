@@ -57,13 +57,7 @@ func hdbscan(near []float64, n int, ceiling float64, distance func(near float64)
 	for i, c := range core {
 		core[i] = min(c, ceiling) // and so every mutual reachability
 	}
-	mutual := make([]float64, n) // (n) mutual reachability of one point with all
-	order, joins := chain(n, func(i int) []float64 {
-		for j, v := range near[i*n : (i+1)*n] {
-			mutual[j] = min(core[i], core[j], v)
-		}
-		return mutual
-	})
+	order, joins := chain(near, n, core)
 	for i, v := range joins {
 		joins[i] = distance(v)
 	}

@@ -10,6 +10,10 @@ func (r *reduction) updateRows(k int) { r.updateRowsPlain(k) }
 
 func dot(u, v []float64) float64 { return dotPlain(u, v) }
 
+func draw(best, left, near []float64, limit float64) float64 {
+	return drawPlain(best, left, near, limit)
+}
+
 func cosineRow(dst, row, squares, inverse []float64, square, inverseNorm float64) {
 	cosineRowPlain(dst, row, squares, inverse, square, inverseNorm)
 }

@@ -3,6 +3,7 @@
 package analyze
 
 import (
+	"math"
 	"os"
 	"simd/archsimd"
 	"slices"
@@ -154,6 +155,26 @@ func cosineRow(dst, row, squares, inverse []float64, square, inverseNorm float64
 		archsimd.ClearAVXUpperBits()
 	}
 	cosineRowPlain(dst[whole:], row[whole:], squares[whole:], inverse[whole:], square, inverseNorm)
+}
+
+// draw is drawPlain on four lanes.
+func draw(best, left, near []float64, limit float64) float64 {
+	if !useAVX2 {
+		return drawPlain(best, left, near, limit)
+	}
+	best, left = best[:len(near)], left[:len(near)]
+	top, most := archsimd.BroadcastFloat64x4(math.Inf(-1)), archsimd.BroadcastFloat64x4(limit)
+	whole := len(near) &^ 3
+	for j := 0; j < whole; j += 4 {
+		v := archsimd.LoadFloat64x4(near[j : j+4]).Min(archsimd.LoadFloat64x4(left[j : j+4])).Min(most)
+		v = v.Max(archsimd.LoadFloat64x4(best[j : j+4]))
+		v.Store(best[j : j+4])
+		top = top.Max(v)
+	}
+	var lane [4]float64
+	top.StoreArray(&lane)
+	archsimd.ClearAVXUpperBits()
+	return max(lane[0], lane[1], lane[2], lane[3], drawPlain(best[whole:], left[whole:], near[whole:], limit))
 }
 
 // sizeOf is sizeOfPlain on four lanes.

@@ -34,12 +34,14 @@ type axis struct {
 	layers []string       // ascending; "L-raw" last
 	index  map[string]int // layer -> its place in layers
 	last   int            // the number of the last layer that is on the line
+	none   []float64      // (layers) NaN, the interval of every line that has none
 }
 
 // line is one metric over depth; NaN where a layer has no row.
 type line struct {
 	value, lo, hi []float64 // (layers of the axis)
 	n             []int     // (layers of the axis)
+	intervals     bool      // lo and hi are the line's own; else the axis's none
 }
 
 // newTable indexes a Result. Rows whose keys run.json does not know are left
@@ -126,6 +128,7 @@ func newAxis(site string, layers map[string]bool) *axis {
 		}
 		return cmp.Compare(nx, ny)
 	})
+	a.none = slices.Repeat([]float64{math.NaN()}, len(a.layers))
 	for i, l := range a.layers {
 		a.index[l] = i
 		if n, raw, _ := parseLayer(l); !raw {
@@ -156,20 +159,28 @@ func (t *table) fill() (hasAll bool) {
 		key := lineKey{m.Variant, m.Prompt, m.Site, m.Metric, m.Mask}
 		l := t.lines[key]
 		if l == nil {
-			l = newLine(len(a.layers))
+			l = newLine(a)
 			t.lines[key] = l
 		}
-		l.value[at], l.lo[at], l.hi[at], l.n[at] = m.Value, m.Lo, m.Hi, m.N
+		l.set(at, m)
 	}
 	return hasAll
 }
 
-func newLine(n int) *line {
-	l := &line{value: make([]float64, n), lo: make([]float64, n), hi: make([]float64, n), n: make([]int, n)}
-	for i := range n {
-		l.value[i], l.lo[i], l.hi[i] = math.NaN(), math.NaN(), math.NaN()
+func newLine(a *axis) *line {
+	return &line{value: slices.Clone(a.none), lo: a.none, hi: a.none, n: make([]int, len(a.layers))}
+}
+
+// set puts a row at a place of the line. Only means over prompts have intervals,
+// and there are far more lines of single prompts.
+func (l *line) set(at int, m *analyze.Row) {
+	l.value[at], l.n[at] = m.Value, m.N
+	if !l.intervals && (!math.IsNaN(m.Lo) || !math.IsNaN(m.Hi)) {
+		l.lo, l.hi, l.intervals = slices.Clone(l.lo), slices.Clone(l.hi), true
 	}
-	return l
+	if l.intervals {
+		l.lo[at], l.hi[at] = m.Lo, m.Hi
+	}
 }
 
 // line returns a series of the leading site, under the default mask or, for
