@@ -53,17 +53,17 @@ func (p *progress) forward(at extract.Progress) {
 	}
 	elapsed := time.Since(p.start).Seconds()
 	done := float64(at.Done - at.Resumed) // in this process
-	left := "?"
-	if done > 0 {
-		left = time.Duration(elapsed * float64(at.Total-at.Done) / done * float64(time.Second)).Round(time.Second).String()
-	}
 	what := fmt.Sprintf("layer %d/%d", at.Layer, at.Layers)
 	if at.Head {
 		what = "next-token loss"
 	}
-	// A token is counted once it has passed all layers.
-	speed := done / elapsed / float64(max(1, at.Layers))
-	text := fmt.Sprintf("%s, %.0f tokens/s, %s left, %s", what, speed, left, memoryNow())
+	text := fmt.Sprintf("%s, %s", what, memoryNow())
+	if done > 0 {
+		// A token is counted once it has passed all layers.
+		speed := done / elapsed / float64(max(1, at.Layers))
+		left := time.Duration(elapsed * float64(at.Total-at.Done) / done * float64(time.Second)).Round(time.Second)
+		text = fmt.Sprintf("%s, %.0f tokens/s, %s left, %s", what, speed, left, memoryNow())
+	}
 	if p.bar != nil {
 		p.bar.ChangeMax64(max(1, at.Total))
 		p.bar.Describe(text)
