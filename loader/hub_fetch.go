@@ -9,9 +9,10 @@ import (
 	"io"
 	"net/http"
 	"os"
-	"path/filepath"
 	"strings"
 	"time"
+
+	"github.com/layerclust/layerclust/internal/digests"
 )
 
 const (
@@ -209,11 +210,11 @@ func (s *snapshot) verify(ctx context.Context, f hubFile, path string) error {
 	case f.size >= 0 && info.Size() != f.size:
 		return fmt.Errorf("%s: %s has %d bytes, and %s states %d; it was removed", s, f.name, info.Size(), s.endpoint.Host, f.size)
 	case largeHash.MatchString(f.etag):
-		all, err := HashFiles(ctx, filepath.Dir(path), []string{filepath.Base(path)})
+		sum, err := digests.Sum(ctx, path)
 		if err != nil {
 			return err
 		}
-		sums = []string{all[filepath.Base(path)]}
+		sums = []string{sum}
 	case commitHash.MatchString(f.etag):
 		if sums, err = sha1Sums(path, info.Size()); err != nil {
 			return err

@@ -9,13 +9,14 @@ import (
 
 	"github.com/layerclust/layerclust/analyze"
 	"github.com/layerclust/layerclust/extract"
+	"github.com/layerclust/layerclust/internal/digests"
 )
 
 // job is one run between its opening and its report.
 type job struct {
 	in       *inputs
 	out      *output
-	hashes   *hashes
+	digests  *digests.Work // of the input files
 	progress *progress
 	timings  analyze.Timings
 	provider string
@@ -59,7 +60,7 @@ func (f *inputFlags) begin(ctx context.Context, modelDir string, measured bool, 
 	for _, w := range in.warnings {
 		j.progress.say("warning: %s", w)
 	}
-	j.hashes = startHashes(ctx, in)
+	j.digests = startDigests(ctx, in)
 	if err := j.sayMemory(f); err != nil {
 		return nil, j.close(err)
 	}
@@ -112,6 +113,7 @@ func (j *job) addLosses(trace *extract.Trace) {
 // find makes the tables, and says where they come from.
 func (j *job) find(ctx context.Context, trace *extract.Trace, f *inputFlags, c *clock) (*findings, *analyze.RunInfo, error) {
 	j.progress.step("measuring")
+	j.digests.Hurry()
 	j.addLosses(trace)
 	f.maskTokens(j.in.infos, j.study)
 	found, err := f.measureFlags.find(ctx, j.study, j.in.infos, 1+len(j.in.adapters), j.out.partial)
@@ -143,7 +145,7 @@ func (j *job) close(err error) error {
 			err = unfinished{err, j.fresh, layer, len(j.in.layers.chosen) - 1}
 		}
 	}
-	j.hashes.stop()
+	j.digests.Stop()
 	j.progress.done()
 	j.out.discard()
 	j.in.close()

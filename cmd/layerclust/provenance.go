@@ -5,65 +5,74 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
+	"io/fs"
 	"os"
 	"path/filepath"
 
 	"github.com/layerclust/layerclust/analyze"
 	"github.com/layerclust/layerclust/extract"
+	"github.com/layerclust/layerclust/internal/digests"
 	"github.com/layerclust/layerclust/loader"
 	"github.com/layerclust/layerclust/report"
 )
 
-// hashes are the digests of the input files, taken beside the forward pass,
-// which reads the same pages.
-type hashes struct {
-	stop     context.CancelFunc
-	done     chan struct{}
-	model    map[string]string
-	adapters []map[string]string
-	err      error
+// startDigests begins to hash the input files beside the forward pass, which
+// reads the same pages.
+func startDigests(ctx context.Context, in *inputs) *digests.Work {
+	paths := within(in.model.Dir, in.modelFiles())
+	for _, a := range in.adapters {
+		paths = append(paths, within(a.Dir, a.Files())...)
+	}
+	return digests.Start(ctx, digests.UserCache(), paths)
 }
 
-func startHashes(ctx context.Context, in *inputs) *hashes {
-	ctx, stop := context.WithCancel(ctx)
-	h := &hashes{stop: stop, done: make(chan struct{})}
-	files := in.modelFiles()
-	go func() {
-		defer close(h.done)
-		if h.model, h.err = loader.HashFiles(ctx, in.model.Dir, files); h.err != nil {
-			return
-		}
-		for _, a := range in.adapters {
-			sums, err := loader.HashFiles(ctx, a.Dir, a.Files())
-			if err != nil {
-				h.err = err
-				return
-			}
-			h.adapters = append(h.adapters, sums)
-		}
-	}()
-	return h
+func within(dir string, names []string) []string {
+	paths := make([]string, len(names))
+	for i, name := range names {
+		paths[i] = filepath.Join(dir, name)
+	}
+	return paths
+}
+
+// unreadable marks an error of a file as one of the input; the end of a
+// context is none.
+func unreadable(err error) error {
+	if errors.As(err, new(*fs.PathError)) {
+		return loader.InputErrorf("%w", err)
+	}
+	return err
+}
+
+// digestsOf are those of the files of one folder, by name.
+func digestsOf(dir string, names []string, sums map[string]string) map[string]string {
+	named := make(map[string]string, len(names))
+	for _, name := range names {
+		named[name] = sums[filepath.Join(dir, name)]
+	}
+	return named
 }
 
 // runInfo says where the results come from.
 func (j *job) runInfo(trace *extract.Trace, f *inputFlags) (analyze.RunInfo, error) {
-	<-j.hashes.done
-	if j.hashes.err != nil {
-		return analyze.RunInfo{}, j.hashes.err
+	sums, err := j.digests.Wait()
+	if err != nil {
+		return analyze.RunInfo{}, unreadable(err)
 	}
-	c := j.in.model.Config
+	model := j.in.model
+	c := model.Config
 	info := analyze.RunInfo{
 		Schema: report.Schema, Tool: "layerclust " + version, Argv: os.Args,
 		Model: analyze.ModelInfo{Path: j.in.source, Type: c.ModelType, Layers: trace.Layers,
-			Hidden: c.HiddenSize, Heads: c.NumHeads, SHA256: j.hashes.model, Config: c.Raw},
+			Hidden: c.HiddenSize, Heads: c.NumHeads, SHA256: digestsOf(model.Dir, j.in.modelFiles(), sums), Config: c.Raw},
 		Adapters: []analyze.AdapterInfo{}, Prompts: j.in.infos, Sites: j.in.sites, Precision: f.precision, Provider: j.provider,
 		LoRAScale: f.loraScale, RepeatDepth: f.repeatDepth, Timings: j.timings, Warnings: nonNil(j.in.warnings),
 		Fingerprint: j.out.fingerprint, ResumedFrom: j.from,
 	}
 	f.note(&info)
 	for i, a := range j.in.adapters {
-		info.Adapters = append(info.Adapters, adapterInfo(a, trace.Applied[i], j.hashes.adapters[i]))
+		info.Adapters = append(info.Adapters, adapterInfo(a, trace.Applied[i], digestsOf(a.Dir, a.Files(), sums)))
 	}
 	return info, nil
 }

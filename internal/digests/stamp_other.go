@@ -1,0 +1,7 @@
+//go:build !unix
+
+package digests
+
+import "os"
+
+func (*stamp) identify(os.FileInfo) {}
