@@ -14,6 +14,7 @@ import (
 	"strings"
 	"sync/atomic"
 	"testing"
+	"time"
 
 	"github.com/layerclust/layerclust/analyze"
 	"github.com/layerclust/layerclust/internal/testmodel"
@@ -298,6 +299,8 @@ func (f *fading) Err() error {
 
 // TestInterruptedRun: wherever a run is interrupted, its folder stays as it was.
 func TestInterruptedRun(t *testing.T) {
+	defer func(before time.Duration) { saveEvery = before }(saveEvery)
+	saveEvery = time.Hour // a slow machine would leave a checkpoint
 	w := newWorld(t)
 	w.run(t, "out", "--save-states").fine(t)
 	cli(t, "extract", w.model, "--prompts", w.prompts, "--out", w.at("states")).fine(t)
