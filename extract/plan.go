@@ -26,7 +26,7 @@ func (p Plan) Peak() int64 {
 // rowsInWave is how many rows pass a block together where memory allows.
 // Reading and packing the weights of a 7B block costs as much as computing with
 // 200 rows.
-const rowsInWave = 2048
+const rowsInWave = 4096
 
 // MakePlan finds out what Run takes with the same arguments: at least what the
 // longest prompt needs, though it be more than MaxMemory.

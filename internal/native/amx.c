@@ -164,17 +164,6 @@ INLINE void end(float *c, long next) {
 	_tile_stored(3, c + next + 256, 64);
 }
 
-// weight is where the tiles of a weight lie, in elements: packed, or in the file,
-// where the rows of a tile are as far apart as those of the weight.
-typedef struct {
-	const uint16_t *at;
-	long tiles;           // row tiles
-	int parts;
-	long chunk, row, col; // from one chunk, row tile and col tile to the next; row is of a whole chunk
-	long stride;          // bytes from a row of a tile to the next
-	int packed;
-} weight;
-
 // quad adds to 2 x 2 tiles of sums the products of width column tiles of two
 // weight tiles with two tiles of x.
 INLINE void quad(const uint16_t *w0, const uint16_t *w1, long col, long stride, int w_parts,
@@ -194,42 +183,58 @@ INLINE void quad(const uint16_t *w0, const uint16_t *w1, long col, long stride, 
 		}
 }
 
-// ask fetches lines of the n x 32 * width elements at w, rows cols apart, from line
-// from on, into the second-level cache, and returns the next line.
-INLINE long ask(const uint16_t *w, long n, long cols, long from, long lines) {
-	for (const long to = from + lines < n * lc_chunk ? from + lines : n * lc_chunk; from < to; from++)
-		_mm_prefetch(w + from / lc_chunk * cols + from % lc_chunk * 32, _MM_HINT_T1);
-	return from;
-}
-
 // The order of the work keeps two row tiles of x, of one chunk, in the first
 // caches while they meet every row of the weight, and the sums of rows_at_once
-// row tiles in the second. A weight that lies in the file is asked for a chunk
-// ahead, so that the wait for memory passes beside the arithmetic.
+// row tiles in the second.
 enum { rows_at_once = 32 };
 
-INLINE void sums(weight w, const uint16_t *x, long x_tiles, int x_parts, long col_tiles, const int32_t *rows, long count, float *c) {
-	const long next = w.tiles * 256;
+INLINE void sums(const uint16_t *w, long w_tiles, int w_parts, const uint16_t *x, long x_tiles, int x_parts, long col_tiles,
+                 const int32_t *rows, long count, float *c) {
+	const long next = w_tiles * 256;
 	for (long from = 0; from < count; from += rows_at_once) {
 		const long to = from + rows_at_once < count ? from + rows_at_once : count;
-		const long quads = (to - from + 1) / 2 * (w.tiles / 2), share = (w.tiles * 16 * lc_chunk + quads - 1) / quads;
 		for (long k = 0; k < col_tiles; k += lc_chunk) {
 			const long width = col_tiles - k < lc_chunk ? col_tiles - k : lc_chunk;
-			const uint16_t *wk = w.at + k / lc_chunk * w.chunk, *xk = x + k * x_tiles * x_parts * tile;
-			const long w_row = w.packed ? w.row / lc_chunk * width : w.row, x_row = width * x_parts * tile;
-			long line = from == 0 && !w.packed && k + 2 * lc_chunk <= col_tiles ? 0 : w.tiles * 16 * lc_chunk;
+			const uint16_t *wk = w + k * w_tiles * w_parts * tile, *xk = x + k * x_tiles * x_parts * tile;
+			const long w_row = width * w_parts * tile, x_row = width * x_parts * tile;
 			for (long m = from; m < to; m += 2) {
 				const long odd = m + 1 < to; // a last tile without a partner is computed twice, in the same place
 				const uint16_t *x0 = xk + rows[m] / 16 * x_row, *x1 = xk + rows[m + odd] / 16 * x_row;
-				for (long n = 0; n < w.tiles; n += 2) {
+				for (long n = 0; n < w_tiles; n += 2) {
 					float *sum = c + m * next + n * 256;
-					line = ask(wk + w.chunk, w.tiles * 16, w.stride / 2, line, share);
 					begin(sum, odd * next, k == 0);
-					quad(wk + n * w_row, wk + (n + 1) * w_row, w.col, w.stride, w.parts, x0, x1, x_parts, width);
+					quad(wk + n * w_row, wk + (n + 1) * w_row, w_parts * tile, 64, w_parts, x0, x1, x_parts, width);
 					end(sum, odd * next);
 				}
 			}
 		}
+	}
+}
+
+enum { x_cache = 1 << 19 }; // bytes of x to be held in the second-level cache
+
+// sums_file reads the weight's rows as they lie, as long a part of each at a time
+// as lets the same part of x stay in the second-level cache: what the processor
+// then sees are a few steady streams, which it reads ahead of by itself.
+INLINE void sums_file(const uint16_t *w, long w_tiles, long cols, const uint16_t *x, long x_tiles, int x_parts,
+                      const int32_t *rows, long count, float *c) {
+	const long next = w_tiles * 256, col_tiles = cols / 32;
+	const long fits = x_cache / (count * x_parts * 1024 * lc_chunk), part = (fits < 1 ? 1 : fits) * lc_chunk;
+	for (long from = 0; from < col_tiles; from += part) {
+		const long to = from + part < col_tiles ? from + part : col_tiles;
+		for (long n = 0; n < w_tiles; n += 2)
+			for (long m = 0; m < count; m += 2) {
+				const long odd = m + 1 < count;
+				float *sum = c + m * next + n * 256;
+				begin(sum, odd * next, from == 0);
+				for (long k = from; k < to; k += lc_chunk) {
+					const long width = col_tiles - k < lc_chunk ? col_tiles - k : lc_chunk;
+					const uint16_t *xk = x + k * x_tiles * x_parts * tile, *wk = w + n * 16 * cols + k * 32;
+					const long x_row = width * x_parts * tile;
+					quad(wk, wk + 16 * cols, 32, cols * 2, 1, xk + rows[m] / 16 * x_row, xk + rows[m + odd] / 16 * x_row, x_parts, width);
+				}
+				end(sum, odd * next);
+			}
 	}
 }
 
@@ -265,36 +270,31 @@ INLINE void turn(const float *c, long w_tiles, const int32_t *rows, long count, 
 		}
 }
 
-// multiply has a loop of its own for each usual number of parts, unrolled by the
-// compiler.
-INLINE void multiply(weight w, const uint16_t *x, long x_tiles, int x_parts, long cols, const int32_t *rows, long count,
-                     float *scratch, float *dst, long ldd, int add) {
-	const long col_tiles = (cols + 31) / 32;
-	configure();
-	if (x_parts == 3 && w.parts == 1) {
-		w.parts = 1;
-		sums(w, x, x_tiles, 3, col_tiles, rows, count, scratch);
-	} else if (x_parts == 1 && w.parts == 1) {
-		w.parts = 1;
-		sums(w, x, x_tiles, 1, col_tiles, rows, count, scratch);
-	} else {
-		sums(w, x, x_tiles, x_parts, col_tiles, rows, count, scratch);
-	}
-	_tile_release();
-	turn(scratch, w.tiles, rows, count, dst, ldd, add);
-}
+// There is a loop for each usual number of parts, unrolled by the compiler.
 
 TARGET void lc_amx_multiply(const uint16_t *w, long w_tiles, int w_parts, const uint16_t *x, long x_tiles, int x_parts, long cols,
                             const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add) {
-	const long chunk = lc_chunk * w_parts * tile;
-	const weight packed = {w, w_tiles, w_parts, chunk * w_tiles, chunk, w_parts * tile, 64, 1};
-	multiply(packed, x, x_tiles, x_parts, cols, rows, count, scratch, dst, ldd, add);
+	const long col_tiles = (cols + 31) / 32;
+	configure();
+	if (w_parts == 1 && x_parts == 3)
+		sums(w, w_tiles, 1, x, x_tiles, 3, col_tiles, rows, count, scratch);
+	else if (w_parts == 1 && x_parts == 1)
+		sums(w, w_tiles, 1, x, x_tiles, 1, col_tiles, rows, count, scratch);
+	else
+		sums(w, w_tiles, w_parts, x, x_tiles, x_parts, col_tiles, rows, count, scratch);
+	_tile_release();
+	turn(scratch, w_tiles, rows, count, dst, ldd, add);
 }
 
 TARGET void lc_amx_multiply_file(const uint16_t *w, long n, const uint16_t *x, long x_tiles, int x_parts, long cols,
                                  const int32_t *rows, long count, float *scratch, float *dst, long ldd, int add) {
-	const weight in_file = {w, n / 16, 1, lc_chunk * 32, 16 * cols, 32, cols * 2, 0};
-	multiply(in_file, x, x_tiles, x_parts, cols, rows, count, scratch, dst, ldd, add);
+	configure();
+	if (x_parts == 3)
+		sums_file(w, n / 16, cols, x, x_tiles, 3, rows, count, scratch);
+	else
+		sums_file(w, n / 16, cols, x, x_tiles, 1, rows, count, scratch);
+	_tile_release();
+	turn(scratch, n / 16, rows, count, dst, ldd, add);
 }
 
 #else

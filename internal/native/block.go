@@ -93,7 +93,7 @@ func (b *Block) pack() {
 func (b *Block) parts() int { return 1 + int(b.dtype) }
 
 // fewTiles is up to how many row tiles of activations a weight is not packed for.
-const fewTiles = 16
+const fewTiles = 24
 
 // few says whether a product with so many row tiles is better made from the
 // weight as it lies.
