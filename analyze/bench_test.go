@@ -55,6 +55,23 @@ func BenchmarkNewCloud(b *testing.B) {
 	})
 }
 
+// BenchmarkAdd is one layer of the base and an adapter on its way into a study.
+func BenchmarkAdd(b *testing.B) {
+	benchEach(b, func(b *testing.B, x []float32, c *Cloud) {
+		x[0] = 1e5 // a sink: the median is taken
+		s := NewStudy(forgetfulStore{}, []string{"a"})
+		layer := 0
+		for b.Loop() {
+			layer++
+			for _, variant := range []string{Base, "a"} {
+				if err := s.Add(State{Key{variant, "p", fmt.Sprint(layer), SiteResid}, c.T, c.D, x}); err != nil {
+					b.Fatal(err)
+				}
+			}
+		}
+	})
+}
+
 func BenchmarkSpectrum(b *testing.B) {
 	benchEach(b, func(b *testing.B, _ []float32, c *Cloud) {
 		var w workspace

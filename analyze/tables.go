@@ -42,7 +42,7 @@ func fewPromptsWarning(n int) string {
 	return fmt.Sprintf("%d prompts: intervals over fewer than %d prompts are indicative only", n, FewPrompts)
 }
 
-// newTables returns tables with room for all of their rows: growing them step by
+// newTables returns empty tables with room for all of their rows: growing them step by
 // step would take twice the memory in the end.
 func (s *Study) newTables(units []unit, found [][]finding, averages [][]Row) *tableMaker {
 	rows, places := 0, len(units)*len(s.variants)
@@ -63,7 +63,7 @@ func (s *Study) newTables(units []unit, found [][]finding, averages [][]Row) *ta
 	}
 }
 
-// tableMaker fills tables.
+// tableMaker fills tables of a known size.
 type tableMaker struct {
 	*Tables
 	labels []int // labels[i] is i-1
