@@ -2,6 +2,7 @@ package analyze
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"math/rand/v2"
 	"testing"
@@ -51,6 +52,29 @@ func BenchmarkNewCloud(b *testing.B) {
 	benchEach(b, func(b *testing.B, x []float32, c *Cloud) {
 		for b.Loop() {
 			NewCloud(x, c.T, c.D)
+		}
+	})
+}
+
+// forgetfulStore keeps nothing.
+type forgetfulStore struct{}
+
+func (forgetfulStore) Put([]byte) (int64, error) { return 0, nil }
+func (forgetfulStore) Get(int64) ([]byte, error) { return nil, errors.New("nothing is kept") }
+
+// BenchmarkAdd is one layer of the base and an adapter on its way into a study.
+func BenchmarkAdd(b *testing.B) {
+	benchEach(b, func(b *testing.B, x []float32, c *Cloud) {
+		x[0] = 1e5                                     // a sink: the median is taken
+		s := NewStudy(forgetfulStore{}, []string{"a"}) // the store takes no time
+		layer := 0
+		for b.Loop() {
+			layer++
+			for _, variant := range []string{Base, "a"} {
+				if err := s.Add(State{Key{variant, "p", fmt.Sprint(layer), SiteResid}, c.T, c.D, x}); err != nil {
+					b.Fatal(err)
+				}
+			}
 		}
 	})
 }

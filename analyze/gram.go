@@ -1,10 +1,12 @@
 package analyze
 
+import "sync"
+
 // gramRows is the side of the block of the Gram matrix that is one piece of
-// work: large enough that converting its rows to float64 costs a tenth of
-// multiplying them, small enough that a few hundred tokens make pieces for
+// work: large enough that converting its rows to float64 costs less than a tenth
+// of multiplying them, small enough that a few hundred tokens make pieces for
 // several threads.
-const gramRows = 64
+const gramRows = 96
 
 // gramColumns is the width of the panels of rows that are float64 at a time: two
 // tiles of them fit the first-level cache, two blocks the second.
@@ -38,7 +40,8 @@ const (
 func gram(g []float64, x []float32, t, d, threads int) {
 	blocks := gramBlocks(t)
 	share(len(blocks), threads, func(next func() (int, bool)) {
-		p := newGramPanels()
+		p := panelsPool.Get().(*gramPanels)
+		defer panelsPool.Put(p)
 		for k, ok := next(); ok; k, ok = next() {
 			p.block(g, x, t, d, blocks[k])
 		}
@@ -68,18 +71,20 @@ type gramPanels struct {
 	sums          []tileSums // (gramRows / tileRows, gramRows / tileRows)
 }
 
-func newGramPanels() *gramPanels {
+// panelsPool keeps panels between states: at a few hundred tokens, clearing new
+// ones would take a tenth of the time.
+var panelsPool = sync.Pool{New: func() any {
 	return &gramPanels{
 		rows:    make([]chunk, gramTiles*gramChunks),
 		columns: make([]chunk, gramTiles*gramChunks),
 		sums:    make([]tileSums, gramTiles*gramTiles),
 	}
-}
+}}
 
 // block computes one block of g and its mirror image.
 func (p *gramPanels) block(g []float64, x []float32, t, d int, b gramBlock) {
-	clear(p.sums)
 	m, n := min(gramRows, t-b.i), min(gramRows, t-b.j) // rows and columns of the block
+	clear(p.sums[:(m+tileRows-1)/tileRows*gramTiles])
 	diagonal := b.i == b.j
 	for k := 0; k < d; k += gramColumns {
 		width := min(gramColumns, d-k)
