@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"io"
 	"math"
+	"runtime/debug"
 	"slices"
 
 	"github.com/layerclust/layerclust/analyze"
@@ -113,6 +114,7 @@ func (j *job) addLosses(trace *extract.Trace) {
 // find makes the tables, and says where they come from.
 func (j *job) find(ctx context.Context, trace *extract.Trace, f *inputFlags, c *clock) (*findings, *analyze.RunInfo, error) {
 	j.progress.step("measuring")
+	debug.SetMemoryLimit(math.MaxInt64) // that of the forward pass, which is over
 	j.digests.Hurry()
 	j.addLosses(trace)
 	f.maskTokens(j.in.infos, j.study)

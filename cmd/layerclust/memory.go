@@ -33,8 +33,9 @@ func (j *job) sayMemory(f *inputFlags) error {
 		where = "on disk in " + j.out.dir
 	}
 	j.progress.say("memory: about %s (states %s %s)", bytesText(ownMemory+plan.Peak()), bytesText(plan.States), where)
-	// What is garbage is then collected before the limit is passed.
-	debug.SetMemoryLimit(max(o.MaxMemory, plan.Peak()))
+	// What is garbage is then collected before the limit is passed. A limit below
+	// what is in use would have it collect without end.
+	debug.SetMemoryLimit(max(o.MaxMemory, ownMemory+plan.Peak()))
 	return nil
 }
 
