@@ -3,6 +3,7 @@ package extract
 import (
 	"math"
 	"math/rand/v2"
+	"slices"
 	"testing"
 
 	"github.com/layerclust/layerclust/loader"
@@ -116,6 +117,20 @@ func TestFirstNotFinite(t *testing.T) {
 	} {
 		if got := firstNotFinite(c.x, 2); got != c.want {
 			t.Errorf("%v: row %d, want %d", c.x, got, c.want)
+		}
+	}
+}
+
+// TestRopeTablesBeginAlike: the native engine keeps the tables of its longest
+// prompt for all, except where the type stretches with the length.
+func TestRopeTablesBeginAlike(t *testing.T) {
+	for _, kind := range []string{"default", "linear", "llama3", "yarn", "dynamic"} {
+		r := loader.Rope{Type: kind, Theta: 10000, Factor: 2, Original: 16, LowFrequency: 1, HighFrequency: 4, AttentionFactor: 1, BetaFast: 32, BetaSlow: 1}
+		short, _ := ropeTables(r, 8, 20)
+		long, _ := ropeTables(r, 8, 50)
+		alike := slices.Equal(short, long[:len(short)])
+		if shared := tablesOf(r, 20) == tablesOf(r, 50); shared != alike {
+			t.Errorf("%s: the tables begin alike: %v, are shared: %v", kind, alike, shared)
 		}
 	}
 }

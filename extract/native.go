@@ -21,7 +21,7 @@ type nativeEngine struct {
 	bf16   bool
 
 	workers []*worker
-	tables  map[ropeKey][2][]float32 // RoPE cosines and sines, (T, headDim/2)
+	tables  map[ropeKey][2][]float32 // RoPE cosines and sines, (T, headDim/2), by tablesOf
 	normed  *native.Rows             // (rows, D) after a norm
 	mixed   *native.Rows             // (rows, heads * headDim) out of attention
 	inner   *native.Rows             // (rows, I) silu(gate) * up
@@ -70,10 +70,13 @@ func (e *nativeEngine) product(x []float32, rows int, m matrix) ([]float32, erro
 	err := e.parallel((out+step-1)/step, func(w *worker, i int) error {
 		lo, hi := i*step, min((i+1)*step, out)
 		got, err := w.multiply(m, lo, hi, packed, []native.Span{{To: native.Padded(rows)}}, 0, native.Padded(rows))
+		if err != nil {
+			return err
+		}
 		for r := range rows {
 			copy(dst[r*out+lo:r*out+hi], got[r*native.Stride(hi-lo):])
 		}
-		return err
+		return nil
 	})
 	return dst, err
 }
@@ -116,16 +119,11 @@ func nativeType(t loader.DType) native.DType {
 }
 
 func (e *nativeEngine) block(ctx context.Context, b *block) error {
-	p, err := e.newPass(ctx, b)
-	if err != nil {
+	p := e.newPass(ctx, b)
+	if err := p.attention(); err != nil {
 		return err
 	}
-	for _, half := range []func() error{p.attention, p.mlp} {
-		if err := half(); err != nil {
-			return err
-		}
-	}
-	return nil
+	return p.mlp()
 }
 
 // pass is one block on one wave.
@@ -137,26 +135,40 @@ type pass struct {
 	shares []bool // whether what an item is computed from is still its twin's
 }
 
-func (e *nativeEngine) newPass(ctx context.Context, b *block) (*pass, error) {
+func (e *nativeEngine) newPass(ctx context.Context, b *block) *pass {
+	if len(e.tables) > maxTables {
+		clear(e.tables)
+	}
 	p := &pass{nativeEngine: e, block: b, ctx: ctx, w: b.wave, shares: make([]bool, len(b.wave.items))}
 	for i, it := range p.w.items {
 		c := b.variants[it.variant].config
 		p.shares[i] = it.twin >= 0 && c.Rope == e.config.Rope && c.RMSNormEps == e.config.RMSNormEps && c.Window(b.layer) == e.config.Window(b.layer)
-		e.rope(c.Rope, it.tokens)
+		e.makeTables(c.Rope, it.tokens)
 	}
-	return p, nil
+	return p
 }
 
-// rope makes the rotary tables for prompts of t tokens.
-func (e *nativeEngine) rope(r loader.Rope, t int) (cos, sin []float32) {
-	key := ropeKey{r, t}
-	tables, ok := e.tables[key]
-	if !ok {
-		cos, sin := ropeTables(r, e.config.HeadDim, t)
-		tables = [2][]float32{cos, sin}
-		e.tables[key] = tables
+// maxTables bounds the rotary tables that are kept: where they depend on a
+// prompt's length, thousands of prompts would have thousands.
+const maxTables = 64
+
+// tablesOf names the rotary tables of a prompt of t tokens. But for the dynamic
+// type, those of a longer prompt begin with the same rows.
+func tablesOf(r loader.Rope, t int) ropeKey {
+	if r.Type == "dynamic" {
+		return ropeKey{r, t}
 	}
-	return tables[0], tables[1]
+	return ropeKey{rope: r}
+}
+
+// makeTables makes the rotary tables for a prompt of t tokens, unless they are
+// there.
+func (e *nativeEngine) makeTables(r loader.Rope, t int) {
+	key := tablesOf(r, t)
+	if len(e.tables[key][0]) < t*e.config.HeadDim/2 {
+		cos, sin := ropeTables(r, e.config.HeadDim, t)
+		e.tables[key] = [2][]float32{cos, sin}
+	}
 }
 
 // unless ends the sharing of the items whose weights differ.
@@ -288,7 +300,7 @@ func (p *pass) turn() error {
 			vec.RMSNorm(q, q, norms[0].gain, c.HeadDim, own.RMSNormEps)
 			vec.RMSNorm(k, k, norms[1].gain, c.HeadDim, own.RMSNormEps)
 		}
-		tables := p.tables[ropeKey{own.Rope, it.tokens}]
+		tables := p.tables[tablesOf(own.Rope, it.tokens)]
 		from, to := (lo-it.row)*half, (hi-it.row)*half
 		vec.Rope(q, hi-lo, wide, c.NumHeads, c.HeadDim, tables[0][from:to], tables[1][from:to])
 		vec.Rope(k, hi-lo, narrow, c.NumKVHeads, c.HeadDim, tables[0][from:to], tables[1][from:to])

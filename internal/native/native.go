@@ -17,6 +17,7 @@ package native
 /*
 #cgo CFLAGS: -O2
 #cgo linux LDFLAGS: -ldl
+#include <stdlib.h>
 #include "amx.h"
 #include "onednn.h"
 */
@@ -28,6 +29,7 @@ import (
 	"runtime"
 	"strings"
 	"sync"
+	"unsafe"
 )
 
 // Kernel is a way to multiply.
@@ -60,7 +62,10 @@ func openLibrary() (*Kernel, error) {
 	reason := "the oneDNN library is not on this machine"
 	for _, name := range libraryNames() {
 		var info C.lc_onednn_info
-		if C.lc_onednn_open(C.CString(name), &info) != 0 {
+		file := C.CString(name)
+		missing := C.lc_onednn_open(file, &info) != 0
+		C.free(unsafe.Pointer(file))
+		if missing {
 			continue
 		}
 		k := &Kernel{Library: fmt.Sprintf("oneDNN %d.%d.%d", info.major, info.minor, info.patch)}
