@@ -4,24 +4,16 @@ package analyze
 
 import (
 	"math"
-	"os"
 	"simd/archsimd"
-	"slices"
-	"strings"
+
+	"github.com/layerclust/layerclust/internal/isacap"
 )
 
 // useAVX2 and useAVX512 say which of the kernels run.
 var (
-	useAVX2   = archsimd.X86.AVX2() && archsimd.X86.FMA() && !capped("SSE41", "AVX")
-	useAVX512 = useAVX2 && archsimd.X86.AVX512() && !capped("AVX2", "AVX2_VNNI", "AVX2_VNNI_2")
+	useAVX2   = archsimd.X86.AVX2() && archsimd.X86.FMA() && isacap.Bits() >= 256
+	useAVX512 = useAVX2 && archsimd.X86.AVX512() && isacap.Bits() >= 512
 )
-
-// capped says whether the user has set one of the given bounds on the
-// instructions used, by the variable that oneDNN reads: a way to get the
-// results of a lesser machine.
-func capped(bounds ...string) bool {
-	return slices.Contains(bounds, strings.ToUpper(os.Getenv("DNNL_MAX_CPU_ISA")))
-}
 
 // addTile is addTilePlain with fused multiply and add; the two ways to do it
 // give the same bits.

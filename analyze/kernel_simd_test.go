@@ -57,12 +57,3 @@ func TestCountsOfBothWidthsAreEqual(t *testing.T) {
 		t.Error(diff)
 	}
 }
-
-func TestCapped(t *testing.T) {
-	for value, want := range map[string]bool{"": false, "AVX2": true, "avx2": true, "AVX2_VNNI": false, "AVX512_CORE": false, "ALL": false} {
-		t.Setenv("DNNL_MAX_CPU_ISA", value)
-		if got := capped("SSE41", "AVX2"); got != want {
-			t.Errorf("DNNL_MAX_CPU_ISA=%s: capped to SSE4.1 or AVX2 is %v", value, got)
-		}
-	}
-}

@@ -41,6 +41,8 @@ func decodeOne(data []byte, v any) error {
 	switch {
 	case errors.As(err, &kind) && kind.Field != "":
 		return fmt.Errorf("%s: %s where %s is meant", kind.Field, kind.Value, kind.Type)
+	case errors.As(err, &kind):
+		return fmt.Errorf("not a JSON object but %s", kind.Value)
 	case err != nil:
 		return fmt.Errorf("not a JSON object: %w", err)
 	}

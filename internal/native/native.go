@@ -25,11 +25,11 @@ import "C"
 
 import (
 	"fmt"
-	"os"
 	"runtime"
-	"strings"
 	"sync"
 	"unsafe"
+
+	"github.com/layerclust/layerclust/internal/isacap"
 )
 
 // Kernel is a way to multiply.
@@ -39,9 +39,15 @@ type Kernel struct {
 }
 
 // ErrNone says why there is no kernel, and what to do about it.
-type ErrNone struct{ Reason string }
+type ErrNone struct {
+	Reason  string
+	Install bool // whether the library would help
+}
 
 func (e ErrNone) Error() string {
+	if !e.Install {
+		return e.Reason
+	}
 	return e.Reason + "; oneDNN makes this several times faster: apt install libdnnl2, dnf install onednn, brew install onednn or conda install onednn"
 }
 
@@ -51,7 +57,7 @@ var opened = sync.OnceValues(open)
 func Open() (*Kernel, error) { return opened() }
 
 func open() (*Kernel, error) {
-	if capAllows("AMX") && C.lc_amx_open() != 0 {
+	if isacap.AMX() && C.lc_amx_open() != 0 {
 		return &Kernel{Mode: "amx"}, nil
 	}
 	return openLibrary()
@@ -80,20 +86,10 @@ func openLibrary() (*Kernel, error) {
 			k.Mode = "avx2"
 			return k, nil
 		default:
-			return nil, ErrNone{"this processor has no AVX2"}
+			return nil, ErrNone{Reason: "this processor has no AVX2, or may not use it"}
 		}
 	}
-	return nil, ErrNone{reason}
-}
-
-// capAllows says whether the cap on instruction sets leaves one in.
-func capAllows(isa string) bool {
-	for _, name := range []string{"DNNL_MAX_CPU_ISA", "ONEDNN_MAX_CPU_ISA"} {
-		if limit := strings.ToUpper(os.Getenv(name)); limit != "" && limit != "ALL" && limit != "DEFAULT" && !strings.Contains(limit, isa) {
-			return false
-		}
-	}
-	return true
+	return nil, ErrNone{reason, true}
 }
 
 // libraryNames are oneDNN's file names, the version that is known best first.

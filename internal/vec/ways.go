@@ -1,9 +1,6 @@
 package vec
 
-import (
-	"os"
-	"strings"
-)
+import "github.com/layerclust/layerclust/internal/isacap"
 
 // way is one way to run the inner loops, which trust the lengths of their slices;
 // the plain functions say what each does.
@@ -27,21 +24,4 @@ type way struct {
 }
 
 // chosen is what the exported functions run; tests set it.
-var chosen = best(limit(os.Getenv))
-
-// limit returns the greatest vector length in bits that the environment allows.
-// oneDNN reads the same variables, so one setting makes the whole program run as
-// on a lesser processor.
-func limit(getenv func(string) string) int {
-	isa := getenv("ONEDNN_MAX_CPU_ISA")
-	if isa == "" {
-		isa = getenv("DNNL_MAX_CPU_ISA")
-	}
-	switch isa = strings.ToUpper(isa); {
-	case isa == "SSE41" || isa == "AVX":
-		return 128
-	case strings.HasPrefix(isa, "AVX2"):
-		return 256
-	}
-	return 512
-}
+var chosen = best(isacap.Bits())

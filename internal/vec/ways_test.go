@@ -67,30 +67,3 @@ func TestVectorWaysAgree(t *testing.T) {
 	sameBits(t, "SiLUMul", gates[1], gates[0])
 	sameBits(t, "attention", outs[1], outs[0])
 }
-
-func TestLimit(t *testing.T) {
-	for _, c := range []struct {
-		name, value string
-		want        int
-	}{
-		{"DNNL_MAX_CPU_ISA", "", 512},
-		{"DNNL_MAX_CPU_ISA", "SSE41", 128},
-		{"DNNL_MAX_CPU_ISA", "AVX", 128},
-		{"DNNL_MAX_CPU_ISA", "AVX2", 256},
-		{"DNNL_MAX_CPU_ISA", "avx2_vnni", 256},
-		{"ONEDNN_MAX_CPU_ISA", "AVX2_VNNI_2", 256},
-		{"DNNL_MAX_CPU_ISA", "AVX512_CORE", 512},
-		{"DNNL_MAX_CPU_ISA", "AVX512_CORE_AMX", 512},
-		{"DNNL_MAX_CPU_ISA", "DEFAULT", 512},
-	} {
-		got := limit(func(name string) string {
-			if name == c.name {
-				return c.value
-			}
-			return ""
-		})
-		if got != c.want {
-			t.Errorf("%s=%s allows %d bits, want %d", c.name, c.value, got, c.want)
-		}
-	}
-}
