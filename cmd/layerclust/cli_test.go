@@ -250,3 +250,18 @@ func sameFiles(t *testing.T, what string, got, want map[string]string, but ...st
 		}
 	}
 }
+
+// TestFlagValues: what a number should have been, in plain words.
+func TestFlagValues(t *testing.T) {
+	for arg, want := range map[string]string{
+		"--threads=abc":               "--threads abc: want a whole number",
+		"--seed=99999999999999999999": "--seed 99999999999999999999: want a smaller number",
+		"--quiet=maybe":               "--quiet maybe: want true or false",
+	} {
+		var stderr strings.Builder
+		code := execute(t.Context(), []string{"run", "model", arg}, strings.NewReader(""), io.Discard, &stderr)
+		if got := stderr.String(); code != exitInput || got != "layerclust: "+want+"\n" {
+			t.Errorf("%s: code %d, %q", arg, code, got)
+		}
+	}
+}

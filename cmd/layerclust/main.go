@@ -15,10 +15,12 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"strconv"
 	"strings"
 	"syscall"
 
 	"github.com/spf13/cobra"
+	"github.com/spf13/pflag"
 
 	"github.com/layerclust/layerclust/loader"
 )
@@ -96,6 +98,24 @@ func oneLine(err error) string {
 	return strings.Join(strings.Fields(err.Error()), " ")
 }
 
+// flagError says of a flag's value what it should be, where pflag gives the words
+// of strconv.
+func flagError(err error) error {
+	var n *strconv.NumError
+	var v *pflag.InvalidValueError
+	if !errors.As(err, &n) || !errors.As(err, &v) {
+		return err
+	}
+	want := map[string]string{"ParseBool": "true or false", "ParseFloat": "a number", "ParseUint": "a whole number from 0 on"}[n.Func]
+	if want == "" {
+		want = "a whole number"
+	}
+	if errors.Is(err, strconv.ErrRange) {
+		want = "a smaller number"
+	}
+	return fmt.Errorf("--%s %s: want %s", v.GetFlag().Name, v.GetValue(), want)
+}
+
 func newRoot() *cobra.Command {
 	root := &cobra.Command{
 		Use:           "layerclust",
@@ -107,6 +127,7 @@ func newRoot() *cobra.Command {
 		RunE:          func(cmd *cobra.Command, _ []string) error { return cmd.Help() },
 	}
 	root.SetVersionTemplate("layerclust {{.Version}}\n")
+	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.AddCommand(newRunCommand(), newDemoCommand(), newExtractCommand(), newAnalyzeCommand(), newReportCommand(), newInspectCommand(),
 		newVerifyCommand(), newTokensCommand(), newMetricsCommand(), newSimulateCommand(), newBoundCommand())
 	return root
