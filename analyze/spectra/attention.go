@@ -3,9 +3,10 @@ package spectra
 import (
 	"cmp"
 	"fmt"
-	"math"
 	"math/cmplx"
 	"slices"
+
+	"gonum.org/v1/gonum/floats"
 )
 
 // Attention is what attention in one layer applies, as one variant has it. Query
@@ -95,7 +96,7 @@ func OV(s Solver, a *Attention) ([]Value, error) {
 			return nil, fmt.Errorf("head %d: singular values of W_O W_V: %w", h, err)
 		}
 		sheet.list("ov_sv", sv)
-		sheet.add("ov_norm", 0, norm(sv), 0)
+		sheet.add("ov_norm", 0, floats.Norm(sv, 2), 0)
 		all = append(all, sheet.values...)
 	}
 	return all, nil
@@ -113,15 +114,6 @@ func copying(eig []complex128) float64 {
 		return 0
 	}
 	return real(sum) / moduli
-}
-
-// norm is the Euclidean norm.
-func norm(x []float64) float64 {
-	var sum float64
-	for _, v := range x {
-		sum += v * v
-	}
-	return math.Sqrt(sum)
 }
 
 // Leading is what theory asks of the eigenvalues of the map that attention
@@ -144,7 +136,8 @@ func NewLeading(eig []complex128) Leading {
 	byReal := slices.SortedFunc(slices.Values(eig), func(a, b complex128) int {
 		return cmp.Or(cmp.Compare(real(b), real(a)), cmp.Compare(imag(b), imag(a)))
 	})
-	byModulus := descending(eig)
+	byModulus := slices.Clone(eig)
+	SortEigenvalues(byModulus)
 	l.Eigenvalue, l.Radius = byReal[0], cmplx.Abs(byModulus[0])
 	if len(eig) > 1 {
 		l.Gap = real(byReal[0]) - real(byReal[1])
@@ -159,14 +152,6 @@ func NewLeading(eig []complex128) Leading {
 		}
 	}
 	return l
-}
-
-// descending sorts eigenvalues by modulus, then real and imaginary part, from the
-// largest, so that the two of a conjugate pair stand together.
-func descending(eig []complex128) []complex128 {
-	return slices.SortedFunc(slices.Values(eig), func(a, b complex128) int {
-		return cmp.Or(cmp.Compare(cmplx.Abs(b), cmplx.Abs(a)), cmp.Compare(real(b), real(a)), cmp.Compare(imag(b), imag(a)))
-	})
 }
 
 // sheet gathers the values of one module or head; their variant and layer are
@@ -189,7 +174,9 @@ func (s *sheet) list(quantity string, x []float64) {
 
 // eigenvalues adds all of a map, and what Leading says of them.
 func (s *sheet) eigenvalues(prefix string, eig []complex128) {
-	for i, v := range descending(eig) {
+	sorted := slices.Clone(eig)
+	SortEigenvalues(sorted)
+	for i, v := range sorted {
 		s.add(prefix+"_eig", i, real(v), imag(v))
 	}
 	l := NewLeading(eig)

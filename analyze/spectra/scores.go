@@ -3,6 +3,8 @@ package spectra
 import (
 	"fmt"
 	"math"
+
+	"gonum.org/v1/gonum/floats"
 )
 
 // QK returns, of the bilinear form QK_h = W_Q,h' R W_K,g (D, D) by which head h
@@ -56,7 +58,7 @@ func (s *sheet) scores(offset int, sv []float64, square float64, d int) {
 		at = fmt.Sprintf("@%d", offset)
 	}
 	s.list("qk_sv"+at, sv)
-	s.add("qk_norm"+at, 0, norm(sv), 0)
+	s.add("qk_norm"+at, 0, floats.Norm(sv, 2), 0)
 	s.add("qk_rank"+at, 0, float64(rank(sv, d, epsilon32)), 0)
 	s.add("qk_rank_float64"+at, 0, float64(rank(sv, d, epsilon64)), 0)
 	var squares, share float64
@@ -81,9 +83,9 @@ func rank(sv []float64, d int, eps float64) int {
 	return n
 }
 
-// RankTolerance is what multiplies the largest singular value in qk_rank and
+// ScoreTolerance is what multiplies the largest singular value in qk_rank and
 // qk_rank_layer, and in their float64 forms; d is the model's width.
-func RankTolerance(d int) (single, double float64) {
+func ScoreTolerance(d int) (single, double float64) {
 	return float64(d) * epsilon32, float64(d) * epsilon64
 }
 
