@@ -20,6 +20,7 @@ type spectraJob struct {
 	source   string            // MODEL as it was named
 	model    *loader.Model     // nil without MODEL
 	adapters []*loader.Adapter // in the order of the command line
+	loras    []*update         // their LoRAs in those blocks
 	blocks   *layerSet         // the block numbers of --layers
 	result   *spectra.Result   // what was found so far
 	findings []string          // a sentence each, of what was found

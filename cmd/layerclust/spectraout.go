@@ -205,11 +205,7 @@ func writeTable(w io.Writer, header string, rows func(row func(...string) error)
 func writeValues(w io.Writer, r *spectra.Result) error {
 	return writeTable(w, "variant,layer,module,head,quantity,index,re,im", func(row func(...string) error) error {
 		for _, v := range r.Values {
-			head := ""
-			if v.Head != spectra.Whole {
-				head = strconv.Itoa(v.Head)
-			}
-			if err := row(v.Variant, strconv.Itoa(v.Layer), v.Module, head, v.Quantity, strconv.Itoa(v.Index), digits(v.Re), digits(v.Im)); err != nil {
+			if err := row(v.Variant, indexText(v.Layer), v.Module, indexText(v.Head), v.Quantity, strconv.Itoa(v.Index), digits(v.Re), digits(v.Im)); err != nil {
 				return err
 			}
 		}
@@ -224,7 +220,7 @@ func writeOverlaps(w io.Writer, r *spectra.Result) error {
 			for i, a := range o.Angles {
 				angles[i] = digits(a)
 			}
-			if err := row(o.A, o.B, strconv.Itoa(o.LayerA), strconv.Itoa(o.LayerB), o.Module, o.Side, strconv.Itoa(o.RankA), strconv.Itoa(o.RankB),
+			if err := row(o.A, o.B, indexText(o.LayerA), indexText(o.LayerB), o.Module, o.Side, strconv.Itoa(o.RankA), strconv.Itoa(o.RankB),
 				digits(o.Phi), digits(o.Random), strings.Join(angles, " ")); err != nil {
 				return err
 			}
@@ -246,6 +242,14 @@ func writeJoins(w io.Writer, r *spectra.Result) error {
 		}
 		return nil
 	})
+}
+
+// indexText writes a block or a head; that of none, -1, as nothing.
+func indexText(n int) string {
+	if n < 0 {
+		return ""
+	}
+	return strconv.Itoa(n)
 }
 
 // digits writes a value so that reading it gives the same; what is undefined as
