@@ -41,26 +41,42 @@ const (
 
 // V returns v_sv, the singular values of v_proj (out, in), and where it is square
 // v_eig, its eigenvalues, with what Leading says of them as v_radius and so on.
-// v is overwritten.
+// With top above 0 only the top largest of both, and of Leading what follows from
+// these. v is overwritten.
 //
 // These are what the paper looks at. v_proj maps into the heads, whose outputs
 // o_proj maps back, so that its eigenvalues are those of no map from the residual
 // stream to itself: see OV for that. With grouped heads it is not square.
-func V(s Solver, v Matrix) ([]Value, error) {
+func V(s Solver, v Matrix, top int) ([]Value, error) {
 	sheet := sheet{module: moduleV, head: Whole}
 	if v.Rows == v.Cols {
-		eig, err := s.Eigenvalues(slices.Clone(v.Data), v.Rows)
-		if err != nil {
+		if err := sheet.square(s, v, top); err != nil {
 			return nil, fmt.Errorf("eigenvalues of v_proj: %w", err)
 		}
-		sheet.eigenvalues("v", eig)
 	}
-	sv, err := v.singularValues(s)
+	sv, err := v.largest(s, top)
 	if err != nil {
 		return nil, fmt.Errorf("singular values of v_proj: %w", err)
 	}
 	sheet.list("v_sv", sv)
 	return sheet.values, nil
+}
+
+// square adds the eigenvalues of v_proj.
+func (s *sheet) square(solver Solver, v Matrix, top int) error {
+	if top == 0 {
+		eig, err := solver.Eigenvalues(slices.Clone(v.Data), v.Rows)
+		if err == nil {
+			s.eigenvalues("v", eig)
+		}
+		return err
+	}
+	eig, err := v.leadingEigenvalues(solver, min(top, v.Rows))
+	if err != nil {
+		return err
+	}
+	s.moduli("v", eig)
+	return nil
 }
 
 // OV returns of every head's OV_h = W_O,h W_V,g (D, D), the map that it applies to
@@ -174,18 +190,27 @@ func (s *sheet) list(quantity string, x []float64) {
 
 // eigenvalues adds all of a map, and what Leading says of them.
 func (s *sheet) eigenvalues(prefix string, eig []complex128) {
+	s.moduli(prefix, eig)
+	l := NewLeading(eig)
+	s.add(prefix+"_leading", 0, real(l.Eigenvalue), imag(l.Eigenvalue))
+	s.add(prefix+"_gap", 0, l.Gap, 0)
+	s.add(prefix+"_complex", 0, l.Complex, 0)
+	s.add(prefix+"_positive", 0, l.Positive, 0)
+}
+
+// moduli adds the eigenvalues that are known, those of the largest modulus, and
+// what Leading says of moduli.
+func (s *sheet) moduli(prefix string, eig []complex128) {
 	sorted := slices.Clone(eig)
 	SortEigenvalues(sorted)
 	for i, v := range sorted {
 		s.add(prefix+"_eig", i, real(v), imag(v))
 	}
 	l := NewLeading(eig)
-	s.add(prefix+"_leading", 0, real(l.Eigenvalue), imag(l.Eigenvalue))
-	s.add(prefix+"_gap", 0, l.Gap, 0)
 	s.add(prefix+"_radius", 0, l.Radius, 0)
-	s.add(prefix+"_radius_gap", 0, l.RadiusGap, 0)
-	s.add(prefix+"_complex", 0, l.Complex, 0)
-	s.add(prefix+"_positive", 0, l.Positive, 0)
+	if len(eig) > 1 {
+		s.add(prefix+"_radius_gap", 0, l.RadiusGap, 0)
+	}
 }
 
 // Placed says of which variant and layer values are.

@@ -1,11 +1,5 @@
 package spectra
 
-import (
-	"fmt"
-
-	"gonum.org/v1/gonum/floats"
-)
-
 // Change is W' - W of one weight (out, in): the product s B A where it is known to
 // be one, as LoRA's is, or else a matrix of any rank: DoRA's, a tensor saved whole.
 //
@@ -78,28 +72,4 @@ func (c Change) directions(s Solver) (Triplets, error) {
 func (t Triplets) first(k int) Triplets {
 	k = min(k, len(t.S))
 	return Triplets{t.U.cols(0, k), t.S[:k], t.V.rows(0, k)}
-}
-
-// topTriplets are the k largest singular triplets of m.
-func topTriplets(s Solver, m Matrix, k int) (Triplets, error) {
-	u, sv, vt, err := s.SVD(m.Clone().Data, m.Rows, m.Cols)
-	if err != nil {
-		return Triplets{}, err
-	}
-	n := len(sv)
-	return Triplets{Matrix{m.Rows, n, u}, sv, Matrix{n, m.Cols, vt}}.first(k), nil
-}
-
-// Effective returns, of a change that is no product, effective_sv, the singular
-// values of W' - W, and effective_norm, its Frobenius norm: what a product has as
-// lora_sv and delta_norm.
-func Effective(s Solver, module string, c Change) ([]Value, error) {
-	sheet := sheet{module: module, head: Whole}
-	sv, err := c.Dense.Clone().singularValues(s)
-	if err != nil {
-		return nil, fmt.Errorf("singular values of W' - W: %w", err)
-	}
-	sheet.list("effective_sv", sv)
-	sheet.add("effective_norm", 0, floats.Norm(sv, 2), 0)
-	return sheet.values, nil
 }

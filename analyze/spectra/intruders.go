@@ -85,9 +85,8 @@ func (s *sheet) intruders(side string, products Matrix, thresholds []float64) {
 	}
 }
 
-// BaseSingularValues are the values weight_sv of the base, beside which those of
-// W' are read.
-func (b *Basis) BaseSingularValues(module string) []Value {
+// Leading are the values weight_sv of the base, beside which those of W' are read.
+func (b *Basis) Leading(module string) []Value {
 	sheet := sheet{module: module, head: Whole}
 	sheet.list("weight_sv", b.S[:min(defaultDirections, len(b.S))])
 	return sheet.values

@@ -7,40 +7,69 @@ import (
 	"gonum.org/v1/gonum/floats"
 )
 
-// Place returns how large the change dW of a weight W (out, in) is and whether it
-// follows W's own directions (Hu et al. 2021, LoRA, section 7.3):
+// Placing sets changes of one weight beside it.
+type Placing struct {
+	solver      Solver
+	w           Matrix  // (out, in)
+	norm, sigma float64 // |W|_F, sigma_1(W)
+}
+
+// NewPlacing takes the weight W (out, in) that is changed, and keeps it.
+func NewPlacing(s Solver, w Matrix) (*Placing, error) {
+	first, err := topTriplets(s, w, 1)
+	if err != nil {
+		return nil, fmt.Errorf("the largest singular value of W: %w", err)
+	}
+	return &Placing{s, w, w.Norm(), first.S[0]}, nil
+}
+
+// Place returns how large a change dW is and whether it follows W's own directions
+// (Hu et al. 2021, LoRA, section 7.3):
 //
 //	relative_norm   |dW|_F / |W|_F
 //	sigma_ratio     sigma_1(dW) / sigma_1(W)
 //	amplification   |dW|_F / |U' W V'|_F with U, V the singular vectors of dW, as many
 //	                as the rank of its B A: large where it strengthens what W hardly has
 //
-// Of a change that is 0 the first two are 0, and there is no amplification.
-func Place(s Solver, module string, w Matrix, c Change) ([]Value, error) {
+// and of one that is no product B A, whose singular values are not lora_sv,
+//
+//	effective_sv    its singular values, the top largest ones or all for 0
+//	effective_norm  |dW|_F
+//
+// Of a change that is 0 the ratios are 0, and there is no amplification.
+func (p *Placing) Place(module string, c Change, top int) ([]Value, error) {
 	sheet := sheet{module: module, head: Whole}
-	t, err := c.directions(s)
+	t, err := c.directions(p.solver)
 	if err != nil {
 		return nil, fmt.Errorf("singular vectors of W' - W: %w", err)
 	}
-	first, err := topTriplets(s, w, 1)
-	if err != nil {
-		return nil, fmt.Errorf("the largest singular value: %w", err)
-	}
-	change := floats.Norm(t.S, 2) // of a product it has no others
-	if c.Low == nil {
-		change = c.Dense.Norm()
-	}
-	ratio := 0.0
+	norm, sigma := floats.Norm(t.S, 2), 0.0 // of a product it has no other values
 	if len(t.S) > 0 {
-		ratio = t.S[0]
+		sigma = t.S[0]
 	}
-	sheet.ratio("relative_norm", change, w.Norm())
-	sheet.ratio("sigma_ratio", ratio, first.S[0])
-	if change > 0 {
-		inside := t.U.times(s, true, w, false).times(s, false, t.V, true) // (k, k)
-		sheet.ratio("amplification", change, inside.Norm())
+	if c.Low == nil {
+		norm = c.Dense.Norm()
+		if err := sheet.effective(p.solver, c.Dense, norm, top); err != nil {
+			return nil, err
+		}
+	}
+	sheet.ratio("relative_norm", norm, p.norm)
+	sheet.ratio("sigma_ratio", sigma, p.sigma)
+	if norm > 0 {
+		inside := t.U.times(p.solver, true, p.w, false).times(p.solver, false, t.V, true) // (k, k)
+		sheet.ratio("amplification", norm, inside.Norm())
 	}
 	return sheet.values, nil
+}
+
+func (s *sheet) effective(solver Solver, dense Matrix, norm float64, top int) error {
+	sv, err := dense.Clone().largest(solver, top)
+	if err != nil {
+		return fmt.Errorf("singular values of W' - W: %w", err)
+	}
+	s.list("effective_sv", sv)
+	s.add("effective_norm", 0, norm, 0)
+	return nil
 }
 
 // ratio adds a / b, unless b is 0.

@@ -126,11 +126,12 @@ func rotated(m Matrix, offset int, frequencies []float64) Matrix {
 // sum of the transposed forms of all heads: qk_sv_layer, its singular values, and
 // qk_rank_layer with qk_rank_layer_float64, how many exceed D eps times the
 // largest, as in QK. With grouped heads each W_K,g meets the sum of the W_Q,h that
-// read it, as if W_K were repeated.
+// read it, as if W_K were repeated. With top above 0 only the top largest values,
+// which give no rank.
 //
 // The sum mixes heads, so that the rank says little: each term has HeadDim at
 // most, and what counts as zero hangs on float32's epsilon alone.
-func QKLayer(s Solver, a *Attention) ([]Value, error) {
+func QKLayer(s Solver, a *Attention, top int) ([]Value, error) {
 	q := a.groupedQ() // (KVHeads HeadDim, D)
 	var small Matrix
 	if a.K.Rows < a.K.Cols {
@@ -138,14 +139,16 @@ func QKLayer(s Solver, a *Attention) ([]Value, error) {
 	} else {
 		small = a.K.times(s, true, q, false) // (D, D)
 	}
-	sv, err := small.singularValues(s)
+	sv, err := small.largest(s, top)
 	if err != nil {
 		return nil, fmt.Errorf("singular values of W_K' W_Q: %w", err)
 	}
 	sheet := sheet{module: moduleAttn, head: Whole}
 	sheet.list("qk_sv_layer", sv)
-	sheet.add("qk_rank_layer", 0, float64(rank(sv, a.Q.Cols, epsilon32)), 0)
-	sheet.add("qk_rank_layer_float64", 0, float64(rank(sv, a.Q.Cols, epsilon64)), 0)
+	if top == 0 {
+		sheet.add("qk_rank_layer", 0, float64(rank(sv, a.Q.Cols, epsilon32)), 0)
+		sheet.add("qk_rank_layer_float64", 0, float64(rank(sv, a.Q.Cols, epsilon64)), 0)
+	}
 	return sheet.values, nil
 }
 

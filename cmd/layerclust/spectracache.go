@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"sync"
 	"time"
 
 	"github.com/layerclust/layerclust/analyze/spectra"
@@ -28,7 +29,9 @@ import (
 type spectraCache struct {
 	dir    string // "" for none
 	reread bool   // nothing that it holds is taken: --fresh
-	err    error  // why it could not be written, the first time
+
+	mu  sync.Mutex
+	err error // why it could not be written, the first time
 }
 
 const (
@@ -88,6 +91,7 @@ func (c *spectraCache) putBasis(key string, b *spectra.Basis) {
 	c.put(basisKind, key, func(w io.Writer) error {
 		return errors.Join(binary.Write(w, binary.LittleEndian, b.S), writeSingle(w, b.U.Data), writeSingle(w, b.V.Data))
 	})
+	c.trim(basisKind)
 }
 
 // singleChunk is how many values readSingle and writeSingle convert at once.
@@ -158,8 +162,10 @@ func (c *spectraCache) put(kind, key string, write func(io.Writer) error) {
 	if c.dir == "" {
 		return
 	}
-	if err := c.store(kind, key, write); err != nil && c.err == nil {
-		c.err = err
+	if err := c.store(kind, key, write); err != nil {
+		c.mu.Lock()
+		c.err = cmp.Or(c.err, err)
+		c.mu.Unlock()
 	}
 }
 
@@ -180,17 +186,19 @@ func (c *spectraCache) store(kind, key string, write func(io.Writer) error) erro
 	}
 	if err != nil {
 		os.Remove(f.Name())
-		return err
 	}
-	return c.trim(kind)
+	return err
 }
 
 // trim removes the least recently used files of a kind beyond its bound, and with
 // them in time what a killed process left behind.
-func (c *spectraCache) trim(kind string) error {
+func (c *spectraCache) trim(kind string) {
+	if c.dir == "" {
+		return
+	}
 	paths, err := filepath.Glob(filepath.Join(c.dir, kind+"-*"))
 	if err != nil {
-		return err
+		return // only of a pattern that is none
 	}
 	type file struct {
 		path string
@@ -213,5 +221,4 @@ func (c *spectraCache) trim(kind string) error {
 		os.Remove(f.path)
 		total -= f.size
 	}
-	return nil
 }
