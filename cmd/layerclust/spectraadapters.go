@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"maps"
 	"runtime"
 	"slices"
@@ -43,29 +42,82 @@ func (f *spectraFlags) updates(ctx context.Context, job *spectraJob) error {
 	if !f.wants("lora") {
 		return nil
 	}
-	rows := make([][]spectra.Value, len(job.loras))
-	found := make([]*spectra.Update, len(job.loras))
-	err := parallel(ctx, len(job.loras), func(i int) error {
-		u := job.loras[i]
-		d, err := spectra.Decompose(u.factors(), false)
-		if err != nil {
-			return u.fault(err)
-		}
-		found[i], rows[i] = d, d.Values(u.adapter.Name, u.layer, u.module)
-		return nil
-	})
+	found, err := decomposed(ctx, job.loras, false)
 	if err != nil {
 		return err
 	}
-	for _, r := range rows {
-		job.result.Values = append(job.result.Values, r...)
+	random, err := randomOf(ctx, found, f.seed)
+	if err != nil {
+		return err
 	}
-	job.describeUpdates(found)
+	for i, u := range job.loras {
+		d := found[i]
+		job.result.Values = append(job.result.Values, d.Values(u.adapter.Name, u.layer, u.module)...)
+		reference := random[shapeOf(d)].Values(u.adapter.Name, u.layer, u.module, d.Measures().Norm)
+		job.result.Values = append(job.result.Values, reference...)
+	}
+	job.convene()
+	job.describeUpdates(found, random)
 	return nil
 }
 
+// decomposed takes updates apart, in their order.
+func decomposed(ctx context.Context, list []*update, vectors bool) ([]*spectra.Update, error) {
+	found := make([]*spectra.Update, len(list))
+	return found, parallel(ctx, len(list), func(i int) (err error) {
+		if found[i], err = spectra.Decompose(list[i].factors(), vectors); err != nil {
+			return list[i].fault(err)
+		}
+		return nil
+	})
+}
+
+// shape is what a random reference depends on.
+type shape struct{ out, in, rank int }
+
+func shapeOf(u *spectra.Update) shape { return shape{u.Out, u.In, u.Rank} }
+
+// randomOf draws the reference of every shape.
+func randomOf(ctx context.Context, found []*spectra.Update, seed int64) (map[shape]*spectra.RandomReference, error) {
+	var shapes []shape
+	for _, u := range found {
+		if s := shapeOf(u); !slices.Contains(shapes, s) {
+			shapes = append(shapes, s)
+		}
+	}
+	drawn := make([]*spectra.RandomReference, len(shapes))
+	err := parallel(ctx, len(shapes), func(i int) (err error) {
+		s := shapes[i]
+		drawn[i], err = spectra.NewRandomReference(s.out, s.in, s.rank, seed)
+		return err
+	})
+	random := map[shape]*spectra.RandomReference{}
+	for i, s := range shapes {
+		random[s] = drawn[i]
+	}
+	return random, err
+}
+
+// convene says in spectra.json how the values of updates are to be read.
+func (j *spectraJob) convene() {
+	scale := "s B A with s = alpha/r (alpha/sqrt(r) for rsLoRA)"
+	if j.info.LoRAScale == "paper" {
+		scale = "B A, without the factor alpha/r that PEFT applies"
+	}
+	for name, text := range map[string]string{
+		"update":         scale + ", times the @SCALE of the adapter",
+		"lora_rank":      "singular values above max(out, in) 2^-23 of the largest: the factors are float32",
+		"rank90, rank99": "the fewest leading directions with that share of the squared Frobenius norm",
+		"effective_rank": "exp of the entropy of the singular values over their sum; utilisation is that over r",
+		"zero updates":   "norm, ranks and utilisation of an update that is zero are 0; cosines and subspaces with it have no row",
+		"random":         "lora_sv_random, eig_ratio_random: B A with independent normal elements, of the shape, rank and Frobenius norm of the update; mean and 95 % of the draws",
+	} {
+		j.info.Conventions[name] = text
+	}
+}
+
 func (u *update) fault(err error) error {
-	return loader.InputErrorf("adapter %s: layer %d: %s: %w", u.adapter.Name, u.layer, u.module, err)
+	return loader.InputErrorf("adapter %s: %s: %w", u.adapter.Name, u.where(), err)
 }
 
 // updatesOf lists the LoRAs of an adapter in the chosen blocks, by block and in
@@ -161,12 +213,4 @@ func parallel(ctx context.Context, n int, do func(i int) error) error {
 		}
 	}
 	return nil
-}
-
-// overlaps compares the subspaces of adapters, checkpoints and layers.
-func (f *spectraFlags) overlaps(_ context.Context, _ *spectraJob) error { return nil }
-
-// describeUpdates says what was found.
-func (j *spectraJob) describeUpdates(found []*spectra.Update) {
-	j.findings = append(j.findings, fmt.Sprintf("%d updates", len(found)))
 }
