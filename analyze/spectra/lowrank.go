@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/cmplx"
 	"slices"
+	"sync"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -40,8 +41,9 @@ type Update struct {
 // float64.
 func Decompose(f *Factors, vectors bool) (*Update, error) {
 	u := &Update{Rank: f.Rank, In: f.In, Out: f.Out}
-	a := widenRows(f.A, f.Rank, f.In)     // (r, in)
-	b := widenColumns(f.B, f.Out, f.Rank) // (r, out)
+	w := workspaces.Get().(*workspace)
+	defer workspaces.Put(w)
+	a, b := w.widened(f) // (r, in), (r, out)
 	var err error
 	if f.In == f.Out {
 		if u.Eigen, err = productEigenvalues(a, b, f.In); err != nil {
@@ -67,6 +69,25 @@ func Decompose(f *Factors, vectors bool) (*Update, error) {
 		u.U, u.V = qb.times(rowsOf(left.T()), len(u.Sigma)), qa.times(rowsOf(right.T()), len(u.Sigma))
 	}
 	return u, u.scale(f.Scale)
+}
+
+// workspace is the memory of one decomposition: of the dozens of an adapter,
+// clearing new memory would take as long as computing.
+type workspace struct{ memory []float64 }
+
+var workspaces = sync.Pool{New: func() any { return &workspace{} }}
+
+// widened are a (r, in) and bᵀ (r, out) in float64, for one decomposition.
+func (w *workspace) widened(f *Factors) (a, b [][]float64) {
+	n := f.Rank * f.In
+	if size := n + f.Rank*f.Out; cap(w.memory) < size {
+		w.memory = make([]float64, size)
+	}
+	memory := w.memory[:n+f.Rank*f.Out]
+	a, b = cut(memory[:n], f.Rank, f.In), cut(memory[n:], f.Rank, f.Out)
+	widen(memory[:n], f.A)
+	widenColumns(b, f.B)
+	return a, b
 }
 
 // productEigenvalues are those of B A (n, n) from a (r, n) and bᵀ (r, n).

@@ -257,6 +257,16 @@ func TestKernels(t *testing.T) {
 			near(t, fmt.Sprintf("dot of %d", n), fast[i], plain[i], 1e-13)
 			copy(again[i], rows[i])
 		}
+		near(t, fmt.Sprintf("single dot of %d", n), dot(rows[4], rows[0]), plain[0], 1e-13)
+		x := make([]float32, n)
+		for k := range x {
+			x[k] = float32(rows[4][k])
+		}
+		wide := make([]float64, n)
+		widen(wide, x)
+		for k := range x {
+			near(t, "widened", wide[k], float64(x[k]), 0)
+		}
 		s := [4]float64{1, -2, 0.5, 3}
 		subtract4(rows[0], rows[1], rows[2], rows[3], &s, rows[4])
 		subtract4Plain(again[0], again[1], again[2], again[3], &s, rows[4])
