@@ -5,6 +5,8 @@ package spectra
 import (
 	"simd/archsimd"
 
+	"gonum.org/v1/gonum/floats"
+
 	"github.com/layerclust/layerclust/internal/isacap"
 )
 
@@ -15,6 +17,22 @@ func dots4(s *[4]float64, v, a, b, c, d []float64) {
 		dots4AVX2(s, v, a, b, c, d)
 	} else {
 		dots4Plain(s, v, a, b, c, d)
+	}
+}
+
+func dot(v, a []float64) float64 {
+	if useAVX2 {
+		return dotAVX2(v, a)
+	}
+	return floats.Dot(v, a[:len(v)])
+}
+
+// widen writes x to dst (n) in float64.
+func widen(dst []float64, x []float32) {
+	if useAVX2 {
+		widenAVX2(dst, x)
+	} else {
+		widenPlain(dst, x)
 	}
 }
 
@@ -72,4 +90,37 @@ func subtract4AVX2(a, b, c, d []float64, s *[4]float64, v []float64) {
 	}
 	archsimd.ClearAVXUpperBits()
 	subtract4Plain(a[k:], b[k:], c[k:], d[k:], s, v[k:])
+}
+
+func dotAVX2(v, a []float64) float64 {
+	n := len(v)
+	a = a[:n]
+	var w, x, y, z archsimd.Float64x4
+	k := 0
+	for ; k <= n-16; k += 16 {
+		w = archsimd.LoadFloat64x4(v[k:k+4]).MulAdd(archsimd.LoadFloat64x4(a[k:k+4]), w)
+		x = archsimd.LoadFloat64x4(v[k+4:k+8]).MulAdd(archsimd.LoadFloat64x4(a[k+4:k+8]), x)
+		y = archsimd.LoadFloat64x4(v[k+8:k+12]).MulAdd(archsimd.LoadFloat64x4(a[k+8:k+12]), y)
+		z = archsimd.LoadFloat64x4(v[k+12:k+16]).MulAdd(archsimd.LoadFloat64x4(a[k+12:k+16]), z)
+	}
+	var sums [4]float64
+	w.Add(x).Add(y.Add(z)).StoreArray(&sums)
+	archsimd.ClearAVXUpperBits()
+	rest := 0.0
+	for ; k < n; k++ {
+		rest += v[k] * a[k]
+	}
+	return (sums[0] + sums[1]) + (sums[2] + sums[3]) + rest
+}
+
+func widenAVX2(dst []float64, x []float32) {
+	n := len(x)
+	dst = dst[:n]
+	k := 0
+	for ; k <= n-8; k += 8 {
+		archsimd.LoadFloat32x4(x[k : k+4]).ConvertToFloat64().Store(dst[k : k+4])
+		archsimd.LoadFloat32x4(x[k+4 : k+8]).ConvertToFloat64().Store(dst[k+4 : k+8])
+	}
+	archsimd.ClearAVXUpperBits()
+	widenPlain(dst[k:], x[k:])
 }

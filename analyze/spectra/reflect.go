@@ -1,6 +1,10 @@
 package spectra
 
-import "math"
+import (
+	"math"
+
+	"gonum.org/v1/gonum/floats"
+)
 
 // reflections is the decomposition x = L Q of a wide matrix x (r, n), L (r, k)
 // lower trapezoidal, Q (k, n) with orthonormal rows, k = min(r, n), by
@@ -44,9 +48,7 @@ func newReflections(x [][]float64, n int) *reflections {
 // reflector turns the row v into that of a reflection which takes it to beta
 // times the first unit vector.
 func reflector(v []float64) (beta, tau float64) {
-	var square [1]float64
-	dots(square[:], v, [][]float64{v})
-	norm := math.Sqrt(square[0])
+	norm := math.Sqrt(dot(v, v))
 	first := v[0]
 	v[0] = 1
 	if norm == 0 {
@@ -54,9 +56,7 @@ func reflector(v []float64) (beta, tau float64) {
 	}
 	beta = -math.Copysign(norm, first)
 	scale := 1 / (first - beta)
-	for k := 1; k < len(v); k++ {
-		v[k] *= scale
-	}
+	floats.Scale(scale, v[1:])
 	return beta, (beta - first) / beta
 }
 
