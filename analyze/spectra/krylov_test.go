@@ -148,7 +148,7 @@ func TestLeadingRestarts(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near(t, "restarted", s, want[:3], 1e-11*want[0])
+	listNear(t, "restarted", s, want[:3], 1e-11*want[0])
 }
 
 // TestLeadingSVD against the dense routine: values within 10 tolerances of the
@@ -185,7 +185,7 @@ func TestLeadingSVD(t *testing.T) {
 			if err != nil {
 				t.Fatal(c.name, k, err)
 			}
-			near(t, c.name, s, want[:k], 1e-11*want[0])
+			listNear(t, c.name, s, want[:k], 1e-11*want[0])
 			triplets(t, c.name, c.a, u, s, vt)
 		}
 	}
@@ -199,14 +199,14 @@ func triplets(t *testing.T, what string, a Matrix, u, s, vt []float64) {
 	for i := range k {
 		identity.Data[i*k+i] = 1
 	}
-	near(t, what+": u' u", left.times(Gonum{}, true, left, false).Data, identity.Data, 1e-12)
-	near(t, what+": vt v", right.times(Gonum{}, false, right, true).Data, identity.Data, 1e-12)
+	listNear(t, what+": u' u", left.times(Gonum{}, true, left, false).Data, identity.Data, 1e-12)
+	listNear(t, what+": vt v", right.times(Gonum{}, false, right, true).Data, identity.Data, 1e-12)
 	scaled := Matrix{a.Rows, k, slices.Clone(u)}
 	scaled.ScaleCols(s)
-	near(t, what+": M v", a.times(Gonum{}, false, right, true).Data, scaled.Data, 1e-11*s[0])
+	listNear(t, what+": M v", a.times(Gonum{}, false, right, true).Data, scaled.Data, 1e-11*s[0])
 	back := right.transposed()
 	back.ScaleCols(s)
-	near(t, what+": M' u", a.times(Gonum{}, true, left, false).Data, back.Data, 1e-11*s[0])
+	listNear(t, what+": M' u", a.times(Gonum{}, true, left, false).Data, back.Data, 1e-11*s[0])
 }
 
 // TestMaps: W + s B A and its square, by products alone, against the matrices.
@@ -263,7 +263,7 @@ func TestLeadingNotConverged(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	near(t, "what converged", s, want[:len(s)], 1e-11*want[0])
+	listNear(t, "what converged", s, want[:len(s)], 1e-11*want[0])
 }
 
 // TestLeadingRefuses counts that make no sense, tolerances below rounding, and values
@@ -329,7 +329,7 @@ func TestLeadingReal(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				near(t, "o_proj", sv, want[:k], 1e-11*want[0])
+				listNear(t, "o_proj", sv, want[:k], 1e-11*want[0])
 				triplets(t, "o_proj", o, u, sv, vt)
 			}
 		})

@@ -118,7 +118,7 @@ func (a *arnoldi) check() (converged int, err error) {
 	for i := range q {
 		copy(small[i*q:(i+1)*q], a.h[i*a.most:])
 	}
-	if a.form, err = newSchur(small, q); err != nil {
+	if a.form, err = newSchur(a.solver, small, q); err != nil {
 		return 0, err
 	}
 	a.ordered = a.form.sort(a.k)

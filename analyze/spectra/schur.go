@@ -15,8 +15,22 @@ type schur struct {
 	t, z []float64 // (n, n)
 }
 
+// schurSolver is a Solver that has its own.
+type schurSolver interface {
+	Schur(a []float64, n int) (t, z []float64, err error)
+}
+
 // newSchur decomposes h (n, n), which it overwrites.
-func newSchur(h []float64, n int) (*schur, error) {
+func newSchur(solver Solver, h []float64, n int) (*schur, error) {
+	if own, ok := solver.(schurSolver); ok {
+		t, z, err := own.Schur(h, n)
+		return &schur{n, t, z}, err
+	}
+	return gonumSchur(h, n)
+}
+
+// gonumSchur reduces to Hessenberg form first, as LAPACK's dgees does.
+func gonumSchur(h []float64, n int) (*schur, error) {
 	var impl gonum.Implementation
 	s := &schur{n: n, t: h, z: make([]float64, n*n)}
 	tau, query := make([]float64, max(n-1, 0)), make([]float64, 1)
@@ -40,7 +54,7 @@ func newSchur(h []float64, n int) (*schur, error) {
 	}
 	re, im := make([]float64, n), make([]float64, n)
 	if left := impl.Dhseqr(lapack.EigenvaluesAndSchur, lapack.SchurOrig, n, 0, n-1, h, n, re, im, s.z, n, work, size); left > 0 {
-		return nil, fmt.Errorf("Schur form of (%d, %d): %d eigenvalues did not converge", n, n, left)
+		return nil, fmt.Errorf("the Schur form of (%d, %d): %d eigenvalues did not converge", n, n, left)
 	}
 	return s, nil
 }

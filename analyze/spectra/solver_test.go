@@ -63,8 +63,8 @@ func eachSolver(t *testing.T, test func(t *testing.T, s Solver)) {
 	})
 }
 
-// near compares values in their order, within an absolute tolerance.
-func near(t *testing.T, what string, got, want []float64, tolerance float64) {
+// listNear compares values in their order, within an absolute tolerance.
+func listNear(t *testing.T, what string, got, want []float64, tolerance float64) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%s: %d values, want %d", what, len(got), len(want))
@@ -76,9 +76,9 @@ func near(t *testing.T, what string, got, want []float64, tolerance float64) {
 	}
 }
 
-// matched compares values as sets, within an absolute tolerance: each of the
+// setNear compares values as sets, within an absolute tolerance: each of the
 // reference takes the nearest that is left.
-func matched(t *testing.T, what string, got []complex128, want [][2]float64, tolerance float64) {
+func setNear(t *testing.T, what string, got []complex128, want [][2]float64, tolerance float64) {
 	t.Helper()
 	if len(got) != len(want) {
 		t.Fatalf("%s: %d eigenvalues, want %d", what, len(got), len(want))
@@ -114,7 +114,7 @@ func TestSolverSmall(t *testing.T) {
 			if err != nil {
 				t.Fatal(c.Name, err)
 			}
-			near(t, c.Name, sv, c.SV, backward)
+			listNear(t, c.Name, sv, c.SV, backward)
 			decomposed(t, c.Name, s, c.Matrix, c.Rows, c.Cols, c.SV, backward)
 			if c.Eig == nil {
 				continue
@@ -123,7 +123,7 @@ func TestSolverSmall(t *testing.T) {
 			if err != nil {
 				t.Fatal(c.Name, err)
 			}
-			matched(t, c.Name, eig, c.Eig, c.Condition*backward)
+			setNear(t, c.Name, eig, c.Eig, c.Condition*backward)
 		}
 	})
 }
@@ -136,16 +136,16 @@ func decomposed(t *testing.T, what string, s Solver, a []float64, m, n int, want
 		t.Fatal(what, err)
 	}
 	k := min(m, n)
-	near(t, what+": values of the SVD", sv, want, tolerance)
+	listNear(t, what+": values of the SVD", sv, want, tolerance)
 	identity := NewMatrix(k, k).Data
 	for i := range k {
 		identity[i*k+i] = 1
 	}
-	near(t, what+": u' u", s.Multiply(u, true, u, false, k, m, k), identity, 1e-13)
-	near(t, what+": vt v", s.Multiply(vt, false, vt, true, k, n, k), identity, 1e-13)
+	listNear(t, what+": u' u", s.Multiply(u, true, u, false, k, m, k), identity, 1e-13)
+	listNear(t, what+": vt v", s.Multiply(vt, false, vt, true, k, n, k), identity, 1e-13)
 	scaled := Matrix{m, k, slices.Clone(u)}
 	scaled.ScaleCols(sv)
-	near(t, what+": u s vt", s.Multiply(scaled.Data, false, vt, false, m, k, n), a, 10*tolerance)
+	listNear(t, what+": u s vt", s.Multiply(scaled.Data, false, vt, false, m, k, n), a, 10*tolerance)
 }
 
 // realWeight is a projection of SmolLM2's attention, widened.
@@ -186,7 +186,7 @@ func TestSolverReal(t *testing.T) {
 			if err != nil {
 				t.Fatal(err)
 			}
-			matched(t, "o_proj", eig, c.OEig, c.OCondition*backward)
+			setNear(t, "o_proj", eig, c.OEig, c.OCondition*backward)
 			decomposed(t, "o_proj", s, o.Data, o.Rows, o.Cols, c.OSV, backward)
 			decomposed(t, "v_proj", s, v.Data, v.Rows, v.Cols, c.VSV, backward)
 			for _, head := range c.OV {
@@ -196,7 +196,7 @@ func TestSolverReal(t *testing.T) {
 				if err != nil {
 					t.Fatal(err)
 				}
-				matched(t, "OV", eig, head.Eig, 1e-11*c.OSV[0]*c.VSV[0])
+				setNear(t, "OV", eig, head.Eig, 1e-11*c.OSV[0]*c.VSV[0])
 			}
 		}
 	})
@@ -220,8 +220,8 @@ func TestSolversAgree(t *testing.T) {
 		if err != nil {
 			t.Fatal(err)
 		}
-		matched(t, "random", got, pairs, 1e-12*a.Norm())
-		near(t, "a' a", s.Multiply(a.Data, true, a.Data, false, n, n, n), square.Data, 1e-13*square.Norm())
+		setNear(t, "random", got, pairs, 1e-12*a.Norm())
+		listNear(t, "a' a", s.Multiply(a.Data, true, a.Data, false, n, n, n), square.Data, 1e-13*square.Norm())
 		if s.Name() == "" {
 			t.Error("the solver has no name")
 		}
