@@ -29,8 +29,7 @@ func subtract(rows [][]float64, s []float64, v []float64) {
 	}
 }
 
-// subtract1 takes s v from row.
-func subtract1(row []float64, s float64, v []float64) { floats.AddScaled(row[:len(v)], -s, v) }
+func subtractPlain(row []float64, s float64, v []float64) { floats.AddScaled(row[:len(v)], -s, v) }
 
 func dots4Plain(s *[4]float64, v, a, b, c, d []float64) {
 	for i, row := range [4][]float64{a, b, c, d} {
@@ -39,10 +38,10 @@ func dots4Plain(s *[4]float64, v, a, b, c, d []float64) {
 }
 
 func subtract4Plain(a, b, c, d []float64, s *[4]float64, v []float64) {
-	subtract1(a, s[0], v)
-	subtract1(b, s[1], v)
-	subtract1(c, s[2], v)
-	subtract1(d, s[3], v)
+	subtractPlain(a, s[0], v)
+	subtractPlain(b, s[1], v)
+	subtractPlain(c, s[2], v)
+	subtractPlain(d, s[3], v)
 }
 
 func widenPlain(dst []float64, x []float32) {

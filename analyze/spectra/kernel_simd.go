@@ -44,6 +44,14 @@ func subtract4(a, b, c, d []float64, s *[4]float64, v []float64) {
 	}
 }
 
+func subtract1(row []float64, s float64, v []float64) {
+	if useAVX2 {
+		subtractAVX2(row, s, v)
+	} else {
+		subtractPlain(row, s, v)
+	}
+}
+
 func dots4AVX2(s *[4]float64, v, a, b, c, d []float64) {
 	n := len(v)
 	a, b, c, d = a[:n], b[:n], c[:n], d[:n]
@@ -123,4 +131,18 @@ func widenAVX2(dst []float64, x []float32) {
 	}
 	archsimd.ClearAVXUpperBits()
 	widenPlain(dst[k:], x[k:])
+}
+
+func subtractAVX2(row []float64, s float64, v []float64) {
+	n := len(v)
+	row = row[:n]
+	minus := archsimd.BroadcastFloat64x4(-s)
+	k := 0
+	for ; k <= n-8; k += 8 {
+		x, y := archsimd.LoadFloat64x4(v[k:k+4]), archsimd.LoadFloat64x4(v[k+4:k+8])
+		x.MulAdd(minus, archsimd.LoadFloat64x4(row[k:k+4])).Store(row[k : k+4])
+		y.MulAdd(minus, archsimd.LoadFloat64x4(row[k+4:k+8])).Store(row[k+4 : k+8])
+	}
+	archsimd.ClearAVXUpperBits()
+	subtractPlain(row[k:], s, v[k:])
 }

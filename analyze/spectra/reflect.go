@@ -1,22 +1,18 @@
 package spectra
 
-import (
-	"math"
-
-	"gonum.org/v1/gonum/floats"
-)
+import "math"
 
 // reflections is the decomposition x = L Q of a wide matrix x (r, n), L (r, k)
 // lower trapezoidal, Q (k, n) with orthonormal rows, k = min(r, n), by
 // Householder reflections (Golub and Van Loan, Matrix Computations, 5.2.2):
 //
-//	x H_1 ... H_k = [L 0],  H_j = I - tau_j v_jᵀ v_j
+//	x H_1 ... H_k = [L 0],  H_j = I - tau_j v_jᵀ v_j,  v_j = x_j - beta_j e_j
 //
 // It is backward stable whatever the rank of x, a row of zeros included; the
 // Gram matrix of x would lose half of the digits of its small singular values.
 type reflections struct {
 	r, n, k int
-	v       [][]float64 // (k) rows v_j from place j on: (n - j), the first of them 1
+	v       [][]float64 // (k) rows v_j from place j on: (n - j)
 	tau     []float64   // (k)
 	l       []float64   // (r, k)
 }
@@ -46,18 +42,15 @@ func newReflections(x [][]float64, n int) *reflections {
 }
 
 // reflector turns the row v into that of a reflection which takes it to beta
-// times the first unit vector.
+// times the first unit vector; tau = 0, the identity, where it is zero.
 func reflector(v []float64) (beta, tau float64) {
 	norm := math.Sqrt(dot(v, v))
-	first := v[0]
-	v[0] = 1
 	if norm == 0 {
-		return 0, 0 // v is zero but for its first: the reflection is the identity
+		return 0, 0
 	}
-	beta = -math.Copysign(norm, first)
-	scale := 1 / (first - beta)
-	floats.Scale(scale, v[1:])
-	return beta, (beta - first) / beta
+	beta = -math.Copysign(norm, v[0]) // the sign that does not cancel
+	v[0] -= beta
+	return beta, -1 / (beta * v[0]) // 2 / |v|²
 }
 
 // reflect multiplies rows, of the length of v, with I - tau vᵀ v; s is memory of
