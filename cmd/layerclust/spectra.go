@@ -137,8 +137,8 @@ func (f *spectraFlags) check(args []string) error {
 		return usageError{fmt.Errorf("--lora-scale %s: want peft or paper", f.loraScale)}
 	case f.normGain != "leave" && f.normGain != "fold":
 		return usageError{fmt.Errorf("--norm-gain %s: want leave or fold", f.normGain)}
-	case !slices.Contains([]string{"auto", "native", "gonum"}, f.lapack):
-		return usageError{fmt.Errorf("--lapack %s: want auto, native or gonum", f.lapack)}
+	case !slices.Contains(lapackChoices, f.lapack):
+		return usageError{fmt.Errorf("--lapack %s: want %s", f.lapack, strings.Join(lapackChoices, ", "))}
 	case f.top < 0:
 		return usageError{fmt.Errorf("--top %d: want 0 or more", f.top)}
 	case f.threads < 0:

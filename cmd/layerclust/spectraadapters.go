@@ -46,10 +46,12 @@ func (f *spectraFlags) updates(ctx context.Context, job *spectraJob) error {
 	if err != nil {
 		return err
 	}
+	job.lap("adapters")
 	random, err := randomOf(ctx, found, f.seed)
 	if err != nil {
 		return err
 	}
+	job.lap("random")
 	for i, u := range job.loras {
 		d := found[i]
 		job.result.Values = append(job.result.Values, d.Values(u.adapter.Name, u.layer, u.module)...)
