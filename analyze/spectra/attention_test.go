@@ -261,3 +261,43 @@ func TestLower(t *testing.T) {
 		}
 	}
 }
+
+// TestTopIterated: of a matrix large enough for iterations the leading values and
+// vectors are those of a full decomposition. An eigenvalue of a random matrix has a
+// condition of about sqrt(n).
+func TestTopIterated(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 6))
+	m := separated(t, rng, 360, 330)
+	want, err := topTriplets(Gonum{}, m, 330)
+	if err != nil {
+		t.Fatal(err)
+	}
+	got, err := topTriplets(Gonum{}, m, 10)
+	if err != nil {
+		t.Fatal(err)
+	}
+	inner := got.U.times(Gonum{}, true, want.first(10).U, false)
+	for i, s := range got.S {
+		if math.Abs(s-want.S[i]) > 1e-11 || math.Abs(math.Abs(inner.row(i)[i])-1) > 1e-9 {
+			t.Errorf("triplet %d: value %v, want %v; |<u, u'>| %v", i, s, want.S[i], inner.row(i)[i])
+		}
+	}
+	square := random(rng, 200, 200)
+	all, err := Gonum{}.Eigenvalues(square.Clone().Data, 200)
+	if err != nil {
+		t.Fatal(err)
+	}
+	SortEigenvalues(all)
+	eig, err := square.leadingEigenvalues(Gonum{}, 5)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if len(eig) < 5 || len(eig) > 6 {
+		t.Fatalf("%d leading eigenvalues", len(eig))
+	}
+	for i, v := range eig {
+		if cmplx.Abs(v-all[i]) > 1e-9*cmplx.Abs(all[0]) {
+			t.Errorf("eigenvalue %d: %v, want %v", i, v, all[i])
+		}
+	}
+}

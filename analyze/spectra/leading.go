@@ -1,7 +1,20 @@
 package spectra
 
-// topTriplets are the k largest singular triplets of m.
+import "errors"
+
+// krylovShare: iterations pay where the values asked for are fewer than this share
+// of the smaller side.
+const krylovShare = 32
+
+// topTriplets are the k largest singular triplets of m, by iteration where that
+// pays and comes to an end.
 func topTriplets(s Solver, m Matrix, k int) (Triplets, error) {
+	if k*krylovShare < min(m.Rows, m.Cols) {
+		u, sv, vt, err := LeadingSVD(s, DenseMap(s, m.Data, m.Rows, m.Cols), k, Krylov{})
+		if !errors.As(err, new(*NotConverged)) {
+			return Triplets{Matrix{m.Rows, len(sv), u}, sv, Matrix{len(sv), m.Cols, vt}}, err
+		}
+	}
 	u, sv, vt, err := s.SVD(m.Clone().Data, m.Rows, m.Cols)
 	if err != nil {
 		return Triplets{}, err
@@ -23,6 +36,12 @@ func (m Matrix) largest(s Solver, top int) ([]float64, error) {
 // leadingEigenvalues are the top eigenvalues of the largest modulus of a square m,
 // and the other one of a pair where that would cut it. m is kept.
 func (m Matrix) leadingEigenvalues(s Solver, top int) ([]complex128, error) {
+	if top*krylovShare < m.Rows {
+		eig, err := LeadingEigenvalues(s, DenseMap(s, m.Data, m.Rows, m.Cols), top, Krylov{})
+		if !errors.As(err, new(*NotConverged)) {
+			return eig, err
+		}
+	}
 	all, err := s.Eigenvalues(m.Clone().Data, m.Rows)
 	if err != nil {
 		return nil, err
