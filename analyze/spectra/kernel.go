@@ -2,52 +2,28 @@ package spectra
 
 import "gonum.org/v1/gonum/floats"
 
-// Two loops take nearly all the time of a low-rank decomposition: inner products
-// of one long row with others, and the subtraction of its multiples from them.
-// Both are in the form of four rows at a time, so that a value of the one row is
-// loaded once for four products.
+// Three loops over long rows take nearly all the time of a low-rank
+// decomposition: dot, subtract and widen. These are their plain forms; where the
+// processor has vectors, kernel_simd.go has others.
 
-// dots sets s[i] to the inner product of v (n) and rows[i] (n).
-func dots(s []float64, v []float64, rows [][]float64) {
-	i := 0
-	for ; i+4 <= len(rows); i += 4 {
-		dots4((*[4]float64)(s[i:]), v, rows[i], rows[i+1], rows[i+2], rows[i+3])
-	}
-	for ; i < len(rows); i++ {
-		s[i] = dot(v, rows[i])
-	}
-}
+// dotPlain is the inner product of x and y (n).
+func dotPlain(x, y []float64) float64 { return floats.Dot(x, y[:len(x)]) }
 
-// subtract takes s[i] v (n) from rows[i] (n).
-func subtract(rows [][]float64, s []float64, v []float64) {
-	i := 0
-	for ; i+4 <= len(rows); i += 4 {
-		subtract4(rows[i], rows[i+1], rows[i+2], rows[i+3], (*[4]float64)(s[i:]), v)
-	}
-	for ; i < len(rows); i++ {
-		subtract1(rows[i], s[i], v)
-	}
-}
-
+// subtractPlain takes s v (n) from row (n).
 func subtractPlain(row []float64, s float64, v []float64) { floats.AddScaled(row[:len(v)], -s, v) }
 
-func dots4Plain(s *[4]float64, v, a, b, c, d []float64) {
-	for i, row := range [4][]float64{a, b, c, d} {
-		s[i] = floats.Dot(v, row[:len(v)])
-	}
-}
-
-func subtract4Plain(a, b, c, d []float64, s *[4]float64, v []float64) {
-	subtractPlain(a, s[0], v)
-	subtractPlain(b, s[1], v)
-	subtractPlain(c, s[2], v)
-	subtractPlain(d, s[3], v)
-}
-
+// widenPlain writes x (n) to dst in float64.
 func widenPlain(dst []float64, x []float32) {
 	dst = dst[:len(x)]
 	for i, v := range x {
 		dst[i] = float64(v)
+	}
+}
+
+// dots sets s[i] to the inner product of v (n) and rows[i] (n).
+func dots(s, v []float64, rows [][]float64) {
+	for i, row := range rows {
+		s[i] = dot(v, row)
 	}
 }
 

@@ -23,19 +23,13 @@ func newReflections(x [][]float64, n int) *reflections {
 	q := &reflections{r: r, n: n, k: min(r, n)}
 	q.tau, q.l = make([]float64, q.k), make([]float64, r*q.k)
 	q.v = make([][]float64, q.k)
-	rest := make([][]float64, r)
-	s := make([]float64, r)
 	for j := range q.k {
 		v := x[j][j:]
 		beta, tau := reflector(v)
 		q.v[j], q.tau[j], q.l[j*q.k+j] = v, tau, beta
-		below := rest[:0]
 		for i := j + 1; i < r; i++ {
-			below = append(below, x[i][j:])
-		}
-		reflect(below, s, v, tau)
-		for i, row := range below {
-			q.l[(j+1+i)*q.k+j] = row[0]
+			reflect(x[i][j:], v, tau)
+			q.l[i*q.k+j] = x[i][j]
 		}
 	}
 	return q
@@ -53,18 +47,11 @@ func reflector(v []float64) (beta, tau float64) {
 	return beta, -1 / (beta * v[0]) // 2 / |v|²
 }
 
-// reflect multiplies rows, of the length of v, with I - tau vᵀ v; s is memory of
-// their number.
-func reflect(rows [][]float64, s, v []float64, tau float64) {
-	if tau == 0 {
-		return
+// reflect multiplies a row, of the length of v, with I - tau vᵀ v.
+func reflect(row, v []float64, tau float64) {
+	if tau != 0 {
+		subtract(row, tau*dot(v, row), v)
 	}
-	s = s[:len(rows)]
-	dots(s, v, rows)
-	for i := range s {
-		s[i] *= tau
-	}
-	subtract(rows, s, v)
 }
 
 // times is c Q (m, n) for c (m, k), row-major, as rows.
@@ -73,13 +60,10 @@ func (q *reflections) times(c []float64, m int) [][]float64 {
 	for i := range rows {
 		copy(rows[i], c[i*q.k:(i+1)*q.k])
 	}
-	part := make([][]float64, m)
-	s := make([]float64, m)
 	for j := q.k - 1; j >= 0; j-- {
-		for i := range rows {
-			part[i] = rows[i][j:]
+		for _, row := range rows {
+			reflect(row[j:], q.v[j], q.tau[j])
 		}
-		reflect(part, s, q.v[j], q.tau[j])
 	}
 	return rows
 }
