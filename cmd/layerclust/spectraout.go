@@ -266,11 +266,11 @@ func writeOverlaps(w io.Writer, r *spectra.Result) error {
 
 // writeJoins writes one row a layer; what is of the whole join stands in each.
 func writeJoins(w io.Writer, r *spectra.Result) error {
-	return writeTable(w, "adapter,covariate,target,mask,layer,x,y,x_rest,y_rest,rho,p,shifts", func(row func(...string) error) error {
+	return writeTable(w, "adapter,covariate,target,mask,layer,x,y,x_rest,y_rest,rho,p,shifts,p_max,p_holm", func(row func(...string) error) error {
 		for _, j := range r.Joins {
 			for _, p := range j.Points {
 				if err := row(j.Adapter, j.Covariate, j.Target, j.Mask, strconv.Itoa(p.Layer), digits(p.X), digits(p.Y), digits(p.XRest), digits(p.YRest),
-					digits(j.Rho), digits(j.P), strconv.Itoa(j.Shifts)); err != nil {
+					digits(j.Rho), digits(j.P), strconv.Itoa(j.Shifts), digits(j.PMax), digits(j.PHolm)); err != nil {
 					return err
 				}
 			}
