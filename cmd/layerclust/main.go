@@ -129,6 +129,6 @@ func newRoot() *cobra.Command {
 	root.SetVersionTemplate("layerclust {{.Version}}\n")
 	root.SetFlagErrorFunc(func(_ *cobra.Command, err error) error { return flagError(err) })
 	root.AddCommand(newRunCommand(), newDemoCommand(), newExtractCommand(), newAnalyzeCommand(), newReportCommand(), newInspectCommand(),
-		newVerifyCommand(), newTokensCommand(), newMetricsCommand(), newSimulateCommand(), newBoundCommand())
+		newVerifyCommand(), newTokensCommand(), newMetricsCommand(), newSpectraCommand(), newSimulateCommand(), newBoundCommand())
 	return root
 }

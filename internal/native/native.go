@@ -10,6 +10,9 @@
 // one goroutine, and blocks of several work side by side.
 //
 // DNNL_MAX_CPU_ISA, which oneDNN knows, caps what is used (internal/isacap).
+//
+// Beside them stands LAPACK (lapack.go), which decomposes whole float64 matrices
+// with the machine's own library, OpenBLAS for one.
 package native
 
 /*
