@@ -1,6 +1,7 @@
 package native
 
 /*
+#cgo linux LDFLAGS: -ldl
 #include <stdlib.h>
 #include "lapack.h"
 */
