@@ -11,7 +11,7 @@ int lc_amx_open(void);
 
 // Columns are packed in chunks of lc_chunk column tiles, so that what is
 // multiplied at a time lies together.
-enum { lc_chunk = 8 };
+enum { lc_chunk = 16 };
 
 // lc_amx_pack_weight packs 32 rows of a weight, of which the file has the first
 // n, from row on: n x cols elements of a file, row by row, into tiles
