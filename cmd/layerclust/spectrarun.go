@@ -264,6 +264,3 @@ func (p *pace) left() time.Duration {
 	rest := max(0, p.work-p.made-p.spared)
 	return time.Duration(float64(time.Since(p.start)) * rest / p.made).Round(time.Second)
 }
-
-// close bounds the cache.
-func (c *spectraCache) close() { c.trim(valuesKind) }
