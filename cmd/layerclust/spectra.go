@@ -96,7 +96,7 @@ func (f *spectraFlags) register(flags *pflag.FlagSet) {
 // Shuttleworth et al. 2024.
 var spectraThresholds = []float64{0.3, 0.4, 0.5, 0.6, 0.7}
 
-// spectra is the command: adapters, base, overlaps, join, files, page.
+// spectra is the command: the run to join, adapters, base, overlaps, join, files, page.
 func (f *spectraFlags) spectra(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	if err := f.check(args); err != nil {
 		return err
@@ -111,7 +111,7 @@ func (f *spectraFlags) spectra(ctx context.Context, args []string, stdout, stder
 		name string
 		do   func(context.Context, *spectraJob) error
 	}{
-		{"adapters", f.updates}, {"base", f.base}, {"overlaps", f.overlaps}, {"join", f.join},
+		{"run", f.openRun}, {"adapters", f.updates}, {"base", f.base}, {"overlaps", f.overlaps}, {"join", f.join},
 	}
 	for _, step := range steps {
 		if err := step.do(ctx, job); err != nil {

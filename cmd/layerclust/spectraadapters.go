@@ -27,8 +27,15 @@ func (u *update) factors() *spectra.Factors {
 	return &spectra.Factors{Rank: l.Rank, In: l.In, Out: l.Out, A: l.A, B: l.B, Scale: l.Scale * u.adapter.Scale}
 }
 
-// updates adds the spectra of every adapter's updates.
+// updates adds the spectra of every adapter's updates. They take milliseconds, so
+// that the files are hashed after them, beside the rest.
 func (f *spectraFlags) updates(ctx context.Context, job *spectraJob) error {
+	err := f.addUpdates(ctx, job)
+	job.digests = job.startDigests(ctx)
+	return err
+}
+
+func (f *spectraFlags) addUpdates(ctx context.Context, job *spectraJob) error {
 	if !f.wants("lora") && !f.wants("overlap") {
 		return nil
 	}
@@ -181,11 +188,12 @@ func (j *spectraJob) warnPartial(a *loader.Adapter, started bool) {
 	var others []string
 	for _, path := range a.Changed() {
 		if _, ok := a.Modules[path]; !ok && path != "model.embed_tokens" && path != "lm_head" || a.Replaces(path+".weight") {
-			others = append(others, path)
+			others = append(others, path[strings.LastIndexByte(path, '.')+1:])
 		}
 	}
 	if len(others) > 0 {
-		j.warn("adapter %s also has tensors of its own for %s: no update B A, and no part of lora_sv", a.Name, strings.Join(others, ", "))
+		j.warn("adapter %s also brings tensors of its own for %d modules (%s): they are no update B A, and no part of lora_sv",
+			a.Name, len(others), strings.Join(distinct(others), ", "))
 	}
 }
 

@@ -23,6 +23,7 @@ type spectraJob struct {
 	adapters []*loader.Adapter  // in the order of the command line
 	loras    []*update          // their LoRAs in those blocks
 	blocks   *layerSet          // the block numbers of --layers
+	run      *joinedRun         // of --join, or nil
 	result   *spectra.Result    // what was found so far
 	findings []string           // a sentence each, of what was found
 	info     report.SpectraInfo // spectra.json so far
@@ -61,7 +62,6 @@ func (f *spectraFlags) open(ctx context.Context, args []string, stderr io.Writer
 	if job.out, err = openSpectraOutput(f.out, f.fresh, job.info.Fingerprint); err != nil {
 		return nil, err
 	}
-	job.digests = job.startDigests(ctx)
 	job.lap("load")
 	return job, nil
 }
