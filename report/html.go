@@ -63,7 +63,7 @@ func newPage(t *table, figs []figure) (*page, error) {
 	p := &page{
 		shell: shell,
 		Model: name, Notices: limited(notices(t)),
-		Facts: clipped(provenance(t)), Hashes: clipped(hashes(t)), Command: clip(command(t), 20_000),
+		Facts: clipped(provenance(t)), Hashes: clipped(hashes(t)), Command: clip(command(t.Run.Argv), 20_000),
 		Methods: clipped(methods(t)), Metrics: shownDefinitions(t),
 		Figures: pageFigures(figs, "histograms.svg"), HasClouds: t.histPrompt() != "", HasTokens: len(t.Partitions) > 0,
 	}
