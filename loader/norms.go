@@ -36,30 +36,41 @@ func (l *LoRA) productNorm() float64 {
 
 // doraNorm is |W' - W|, row by row.
 func (l *LoRA) doraNorm(w []float32) float64 {
-	adapted := make([]float64, l.In) // one row of W + s B A
+	change := make([]float64, l.In) // one row of W' - W
 	var squares float64
 	for o := range l.Out {
-		row := w[o*l.In : (o+1)*l.In]
-		for k, v := range row {
-			adapted[k] = float64(v)
-		}
-		for i := range l.Rank {
-			b := l.Scale * float64(l.B[o*l.Rank+i])
-			for k, v := range l.A[i*l.In : (i+1)*l.In] {
-				adapted[k] += b * float64(v)
-			}
-		}
-		var norm float64
-		for _, v := range adapted {
-			norm += v * v
-		}
-		factor := float64(l.Magnitude[o]) / math.Sqrt(norm)
-		for k, v := range row {
-			d := factor*adapted[k] - float64(v)
+		l.ChangeRow(o, w[o*l.In:(o+1)*l.In], change)
+		for _, d := range change {
 			squares += d * d
 		}
 	}
 	return math.Sqrt(squares)
+}
+
+// ChangeRow writes row o of W' - W at scale 1 to change (in), for row o of W (in).
+// A LoRA with a Start is to be taken on its base first: see OnBase. That of an
+// embedding whose norms are those of columns (ColumnWise) has no such rows.
+func (l *LoRA) ChangeRow(o int, row []float32, change []float64) {
+	clear(change)
+	for i := range l.Rank {
+		b := l.Scale * float64(l.B[o*l.Rank+i])
+		for k, v := range l.A[i*l.In : (i+1)*l.In] {
+			change[k] += b * float64(v)
+		}
+	}
+	if l.Magnitude == nil {
+		return
+	}
+	var norm float64 // of W + s B A
+	for k, v := range row {
+		adapted := float64(v) + change[k]
+		norm += adapted * adapted
+	}
+	factor := float64(l.Magnitude[o]) / math.Sqrt(norm)
+	for k, v := range row {
+		w := float64(v)
+		change[k] = factor*(w+change[k]) - w
+	}
 }
 
 // sumSquares adds in four chains, since one addition has to wait for the last.

@@ -6,10 +6,14 @@ const Base = "base"
 // Whole is the Head of what belongs to a whole matrix.
 const Whole = -1
 
+// NoBlock is the Layer of what lies in no block: the embedding and the head. Its
+// field in the tables is empty.
+const NoBlock = -1
+
 // Value is one row of spectra.csv.
 type Value struct {
 	Variant  string // Base or an adapter's name
-	Layer    int    // block number
+	Layer    int    // block number, or NoBlock
 	Module   string // q_proj ... down_proj; attn for what two projections make
 	Head     int    // or Whole
 	Quantity string

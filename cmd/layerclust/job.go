@@ -144,7 +144,7 @@ func (j *job) close(err error) error {
 	if !j.out.committed && worthResuming(err) {
 		layer, ok := extract.Finished(j.checkpoints())
 		if j.out.keep = j.out.keep || ok; ok && err != nil {
-			err = unfinished{err, j.fresh, layer, len(j.in.layers.chosen) - 1}
+			err = unfinished{err, j.fresh, fmt.Sprintf("layer %d of %d", layer, len(j.in.layers.chosen)-1)}
 		}
 	}
 	j.digests.Stop()

@@ -108,6 +108,6 @@ func newRoot() *cobra.Command {
 	}
 	root.SetVersionTemplate("layerclust {{.Version}}\n")
 	root.AddCommand(newRunCommand(), newDemoCommand(), newExtractCommand(), newAnalyzeCommand(), newReportCommand(), newInspectCommand(),
-		newVerifyCommand(), newTokensCommand(), newMetricsCommand(), newSimulateCommand(), newBoundCommand())
+		newVerifyCommand(), newTokensCommand(), newMetricsCommand(), newSpectraCommand(), newSimulateCommand(), newBoundCommand())
 	return root
 }

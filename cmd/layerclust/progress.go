@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"sync"
 	"time"
 
 	"github.com/schollz/progressbar/v3"
@@ -18,7 +19,8 @@ type progress struct {
 	w     io.Writer
 	bar   *progressbar.ProgressBar // nil where there is no terminal
 	start time.Time
-	told  time.Time // of the last plain line
+	told  time.Time  // of the last plain line
+	mu    sync.Mutex // of pieces, which several tell
 }
 
 // plainEvery is how often a run without a terminal says where it is.
@@ -68,6 +70,31 @@ func (p *progress) forward(at extract.Progress) {
 		p.bar.ChangeMax64(max(1, at.Total))
 		p.bar.Describe(text)
 		p.bar.Set64(at.Done) //nolint:errcheck // a bar that cannot be drawn is no reason to fail
+		return
+	}
+	if now := time.Now(); now.Sub(p.told) >= plainEvery {
+		p.told = now
+		fmt.Fprintln(p.w, text)
+	}
+}
+
+// pieces is told of the work of spectra, and of a task that begins.
+func (p *progress) pieces(at *pace, t *denseTask) {
+	if p.w == nil {
+		return
+	}
+	done, total := at.count()
+	text := fmt.Sprintf("piece %d/%d, layer %d %s", done+1, total, t.layer, t.name())
+	if left := at.left(); left > 0 {
+		text += fmt.Sprintf(", %s left", left)
+	}
+	text += ", " + memoryNow()
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	if p.bar != nil {
+		p.bar.ChangeMax64(int64(max(1, total)))
+		p.bar.Describe(text)
+		p.bar.Set64(int64(done)) //nolint:errcheck // as above
 		return
 	}
 	if now := time.Now(); now.Sub(p.told) >= plainEvery {

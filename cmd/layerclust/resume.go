@@ -179,8 +179,8 @@ func readChecked(path string) ([]byte, error) {
 // unfinished is the error of a job that the same command goes on with.
 type unfinished struct {
 	error
-	fresh         bool // it was begun with --fresh, which would begin again
-	layer, layers int
+	fresh bool   // it was begun with --fresh, which would begin again
+	at    string // where it goes on, as "layer 3 of 8"
 }
 
 func (u unfinished) Error() string {
@@ -188,7 +188,7 @@ func (u unfinished) Error() string {
 	if u.fresh {
 		without = " without --fresh"
 	}
-	return fmt.Sprintf("%v; the same command%s goes on from layer %d of %d", u.error, without, u.layer, u.layers)
+	return fmt.Sprintf("%v; the same command%s goes on from %s", u.error, without, u.at)
 }
 
 func (u unfinished) Unwrap() error { return u.error }

@@ -12,6 +12,9 @@
 // belongs to one goroutine, and blocks of several work side by side.
 //
 // DNNL_MAX_CPU_ISA, oneDNN's own variable, caps what is used, AMX included.
+//
+// Beside them stands LAPACK (lapack.go), which decomposes whole float64 matrices
+// with the machine's own library, OpenBLAS for one.
 package native
 
 /*
