@@ -132,7 +132,7 @@ func (w *weights) notices() []string {
 		list := w.matrices("delta_norm", []string{v})
 		told := slices.ContainsFunc(out, func(s string) bool { return strings.HasPrefix(s, "adapter "+v+" changes nothing") })
 		if len(list) > 0 && largest(list).value == 0 && !told {
-			out = append(out, fmt.Sprintf("Adapter %s changes no weight: its update is zero in all of %s.", v, countMatrices(len(list))))
+			out = append(out, fmt.Sprintf("Adapter %s changes no weight: its update is zero in %s.", v, matrixCount(len(list))))
 		}
 	}
 	if w.has("v_eig") {
@@ -142,13 +142,6 @@ func (w *weights) notices() []string {
 		out = append(out, fmt.Sprintf("Of %d joins about %s would fall below p = 0.05 by chance alone.", len(w.Joins), short(math.Round(0.05*float64(len(w.Joins))*10)/10)))
 	}
 	return out
-}
-
-func countMatrices(n int) string {
-	if n == 1 {
-		return "its 1 matrix"
-	}
-	return fmt.Sprintf("its %d matrices", n)
 }
 
 // updatesTable says what each adapter's updates are.

@@ -1,6 +1,7 @@
 package report
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"slices"
@@ -71,8 +72,11 @@ func trainingFigure(w *weights) *figure {
 			}
 		}
 	}
-	return &figure{"training.svg", c.Title, "Solid: the largest singular value of the update at each checkpoint; dashed: the modulus of its leading eigenvalue, the paper's figure. " +
-		w.scaleSentence(), c.draw()}
+	caption := "Solid: the largest singular value of the update at each checkpoint"
+	if w.leadModule("lora_eig", f.Variants) == module {
+		caption += "; dashed: the modulus of its leading eigenvalue, which the paper's figure shows"
+	}
+	return &figure{"training.svg", c.Title, caption + ". " + w.scaleSentence(), c.draw()}
 }
 
 // scaleSentence says which scale the updates carry.
@@ -104,24 +108,33 @@ func updatesFigure(w *weights) *figure {
 		return nil
 	}
 	g := &gridChart{columns: w.layerNames(), columnLabel: "layer", unit: unit}
-	var modules []string
-	for _, m := range w.modules {
-		if slices.ContainsFunc(list, func(p placed) bool { return p.module == m }) {
-			modules = append(modules, m)
-		}
-	}
 	what := ""
-	if len(modules) == 1 {
+	if modules := w.modulesOf(list); len(modules) == 1 {
 		variants := w.adapters()
-		g.rows, what = labels(variants), "of "+label(modules[0])
+		g.rows, what = w.shortNames(variants), "of "+label(modules[0])
 		g.value = func(i, j int) float64 { return w.of(variants[i], w.layers[j], modules[0], quantity).first() }
 	} else {
-		v := largest(list).variant
+		v := w.broadest(quantity, finals)
+		modules = w.modulesOf(w.matrices(quantity, []string{v}))
 		g.rows, what = labels(modules), "by "+clip(label(v), 40)
 		g.value = func(i, j int) float64 { return w.of(v, w.layers[j], modules[i], quantity).first() }
 	}
 	g.title = "Size of the updates " + what
 	return &figure{"updates.svg", g.title, "Frobenius norm " + map[bool]string{true: "of each update against that of its weight. ", false: "of each update. "}[quantity == "relative_norm"] + w.scaleSentence(), g.draw()}
+}
+
+// modulesOf are the modules of some matrices, in the order of a block.
+func (w *weights) modulesOf(list []placed) []string {
+	return slices.DeleteFunc(slices.Clone(w.modules), func(m string) bool {
+		return !slices.ContainsFunc(list, func(p placed) bool { return p.module == m })
+	})
+}
+
+// broadest is the first of the variants with a quantity of the most matrices.
+func (w *weights) broadest(quantity string, variants []string) string {
+	return slices.MaxFunc(variants, func(a, b string) int {
+		return cmp.Compare(len(w.matrices(quantity, []string{a})), len(w.matrices(quantity, []string{b})))
+	})
 }
 
 func (w *weights) layerNames() []string {
@@ -184,7 +197,7 @@ func singularFigure(w *weights) *figure {
 	if len(s.re) < 2 {
 		return nil
 	}
-	c := &Chart{Title: "Singular values of the largest update", XLabel: "order", YLabel: "σ", LogY: true}
+	c := &Chart{Title: "Singular values of the largest update", XLabel: "order", YLabel: "σ", LogY: true, WholeX: true}
 	c.Series = append(c.Series, w.singularSeries(label(top.variant), 1, s))
 	if r := w.random(top, "lora_sv"); r != nil {
 		c.Series = append(c.Series, *r)
@@ -225,7 +238,7 @@ func overlapsFigure(w *weights) *figure {
 	if m == nil {
 		return nil
 	}
-	g := &gridChart{title: "Overlap of the updates' subspaces", rows: labels(m.variants), columns: labels(m.variants), unit: "φ", lo: 0, hi: 1,
+	g := &gridChart{title: "Overlap of the updates' subspaces", rows: w.shortNames(m.variants), columns: w.shortNames(m.variants), unit: "φ", lo: 0, hi: 1,
 		value: func(i, j int) float64 { return m.phi[i][j] }}
 	caption := fmt.Sprintf("φ of the %s spaces in %s of layer %d: 1 where one holds the other; random subspaces have %s in the mean.",
 		m.side, label(m.module), m.layer, short(m.random))

@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"github.com/layerclust/layerclust/analyze/spectra"
 )
@@ -88,6 +89,14 @@ func median(list []placed) float64 {
 // number is a value as a sentence has it.
 func number(v float64) string { return numberOpen + short(v) + numberClose }
 
+// matrixCount counts matrices.
+func matrixCount(n int) string {
+	if n == 1 {
+		return "1 matrix"
+	}
+	return itoa(n) + " matrices"
+}
+
 // percent writes a share as a sentence has it.
 func percent(v float64) string { return numberOpen + short(100*v) + " %" + numberClose }
 
@@ -117,25 +126,22 @@ func sayLargest(w *weights) string {
 	for _, i := range order[:min(len(order), maxListed)] {
 		parts = append(parts, w.sizeOf(tops[i], counts[i], relative))
 	}
-	s := "The largest update is " + joinNames(parts)
+	s := "The largest update of " + strings.Join(parts, "; of ")
 	if n := len(order) - len(parts); n > 0 {
-		s += ", and " + others("smaller for the other%s", n)
+		s += "; " + others("smaller for the other%s", n)
 	}
 	return s + "."
 }
 
-// sizeOf describes one update.
+// sizeOf describes the largest of so many updates.
 func (w *weights) sizeOf(p placed, of int, relative bool) string {
-	name := "for " + named(p.variant) + " in " + p.where()
-	if of > 1 {
-		name += fmt.Sprintf(" (of %d)", of)
-	}
+	s := fmt.Sprintf("%s (%s) is in %s, ", named(p.variant), matrixCount(of), p.where())
 	if !relative {
-		return fmt.Sprintf("|ΔW| = %s %s", number(p.value), name)
+		return s + "|ΔW| = " + number(p.value)
 	}
-	s := fmt.Sprintf("|ΔW| = %s of |W| %s", percent(p.value), name)
+	s += fmt.Sprintf("|ΔW| = %s of |W|", percent(p.value))
 	if r := w.of(p.variant, p.layer, p.module, "sigma_ratio").first(); finite(r) {
-		s += fmt.Sprintf(", its largest singular value %s times that of W", number(r))
+		s += fmt.Sprintf(" and its σ₁ %s times that of W", number(r))
 	}
 	return s
 }
@@ -174,7 +180,10 @@ func sayRanks(w *weights) string {
 		return ""
 	}
 	low, high := smallest(list), largest(list)
-	s := fmt.Sprintf("Their stable rank |ΔW|² / σ₁² lies between %s (%s) and %s (%s)", number(low.value), low.where(), number(high.value), high.where())
+	s := fmt.Sprintf("Their stable rank |ΔW|² / σ₁² is %s", number(low.value))
+	if short(low.value) != short(high.value) {
+		s = fmt.Sprintf("Their stable rank |ΔW|² / σ₁² lies between %s (%s) and %s (%s)", number(low.value), low.where(), number(high.value), high.where())
+	}
 	if e := w.matrices("effective_rank", w.finals()); len(e) > 0 {
 		s += fmt.Sprintf(", the effective rank is at most %s", number(largest(e).value))
 	}
@@ -182,11 +191,12 @@ func sayRanks(w *weights) string {
 	for _, a := range w.info.Adapters {
 		r = append(r, a.Ranks...)
 	}
-	if len(r) > 0 {
-		s += fmt.Sprintf(", of the rank %d that the adapters allow", slices.Max(r))
-		if slices.Min(r) != slices.Max(r) {
-			s += " at most"
-		}
+	switch {
+	case len(r) == 0:
+	case slices.Min(r) == slices.Max(r):
+		s += fmt.Sprintf("; the adapters allow %d", slices.Max(r))
+	default:
+		s += fmt.Sprintf("; the adapters allow %d to %d", slices.Min(r), slices.Max(r))
 	}
 	return s + "."
 }
@@ -249,10 +259,7 @@ func sayIntruders(w *weights) string {
 		if matrices == 0 {
 			continue
 		}
-		part := fmt.Sprintf("%s for %s in %d of %s", number(total), named(v), hit, countOf(itoa(matrices), "matrix"))
-		if matrices > 1 {
-			part = fmt.Sprintf("%s for %s in %d of %d matrices", number(total), named(v), hit, matrices)
-		}
+		part := fmt.Sprintf("%s for %s in %d of %s", number(total), named(v), hit, matrixCount(matrices))
 		if top.value > 0 {
 			part += fmt.Sprintf(" (most, %s, in %s)", short(top.value), top.where())
 		}

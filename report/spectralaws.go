@@ -29,14 +29,19 @@ func (w *weights) circle(variant string, layer int, module string, head int, qua
 	switch quantity {
 	case "v_eig":
 		if eig := w.of(variant, layer, module, quantity); eig != nil {
-			return spectra.CircularRadius(w.normV(variant, layer, module), len(eig.re))
+			return circularRadius(w.normV(variant, layer, module), len(eig.re))
 		}
 	case "ov_eig":
 		if m := w.info.Model; m != nil && m.Hidden > 0 {
-			return spectra.CircularRadius(w.series[spectrumKey{variant, layer, module, head, "ov_norm"}].first(), m.Hidden)
+			return circularRadius(w.series[spectrumKey{variant, layer, module, head, "ov_norm"}].first(), m.Hidden)
 		}
 	}
 	return math.NaN()
+}
+
+// circularRadius is that of a matrix (n, n) of the given norm.
+func circularRadius(norm float64, n int) float64 {
+	return spectra.CircularRadius(n, spectra.EntryDeviation(norm, n, n))
 }
 
 // payloadLaw is the law of Marchenko and Pastur for v_proj at norm 1, at the
@@ -62,7 +67,8 @@ func (w *weights) law() *payloadLaw {
 				}
 				n := len(sv.re)
 				kept := min(n, 200)
-				all := spectra.MarchenkoPastur(n, max(n, w.info.Model.Hidden), 1)
+				cols := max(n, w.info.Model.Hidden)
+				all := spectra.MarchenkoPasturQuantiles(n, cols, spectra.EntryDeviation(1, n, cols))
 				values := make([]float64, kept)
 				for i := range values {
 					values[i] = all[place(i, kept, n)]

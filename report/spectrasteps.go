@@ -61,6 +61,20 @@ func splitCheckpoint(variant string) (name string, step int, ok bool) {
 	return name, step, found && err == nil && step >= 0
 }
 
+// shortNames leaves of a checkpoint's name the step where there is one training.
+func (w *weights) shortNames(variants []string) []string {
+	out := labels(variants)
+	if len(w.families) != 1 {
+		return out
+	}
+	for i, v := range variants {
+		if k := slices.Index(w.families[0].Variants, v); k >= 0 {
+			out[i] = "@" + itoa(w.families[0].Steps[k])
+		}
+	}
+	return out
+}
+
 // finals are the variants that stand for all: of a training its last step, and
 // those that belong to none.
 func (w *weights) finals() []string {

@@ -13,49 +13,24 @@ import (
 	"github.com/layerclust/layerclust/extract"
 	"github.com/layerclust/layerclust/internal/digests"
 	"github.com/layerclust/layerclust/loader"
+	"github.com/layerclust/layerclust/report"
 )
 
 // spectraJob is one call of spectra between its opening and its report.
 type spectraJob struct {
-	source   string            // MODEL as it was named
-	model    *loader.Model     // nil without MODEL
-	adapters []*loader.Adapter // in the order of the command line
-	loras    []*update         // their LoRAs in those blocks
-	blocks   *layerSet         // the block numbers of --layers
-	result   *spectra.Result   // what was found so far
-	findings []string          // a sentence each, of what was found
-	info     spectraInfo       // spectra.json so far
-	out      *spectraOutput    // where to
+	source   string             // MODEL as it was named
+	model    *loader.Model      // nil without MODEL
+	adapters []*loader.Adapter  // in the order of the command line
+	loras    []*update          // their LoRAs in those blocks
+	blocks   *layerSet          // the block numbers of --layers
+	result   *spectra.Result    // what was found so far
+	findings []string           // a sentence each, of what was found
+	info     report.SpectraInfo // spectra.json so far
+	out      *spectraOutput     // where to
 	progress *progress
 	digests  *digests.Work // of the input files
 	start    time.Time
 	lapped   time.Time // of the last lap
-}
-
-// spectraInfo is spectra.json.
-type spectraInfo struct {
-	Schema      int      `json:"schema"`
-	Tool        string   `json:"tool"`
-	Argv        []string `json:"argv"`
-	Fingerprint string   `json:"fingerprint"` // digest of inputs and options: the same call again has the same
-
-	Model    *analyze.ModelInfo    `json:"model,omitempty"` // nil: adapters alone
-	Adapters []analyze.AdapterInfo `json:"adapters"`
-	Provider string                `json:"provider"` // what decomposed the dense matrices; "" where there were none
-
-	LoRAScale   string             `json:"lora_scale"`
-	Only        []string           `json:"only"` // groups of quantities computed
-	NormGain    string             `json:"norm_gain"`
-	RoPEOffsets []int              `json:"rope_offsets"`
-	Top         int                `json:"top"`
-	Thresholds  []float64          `json:"intruder_thresholds"`
-	Join        string             `json:"join,omitempty"`
-	Seed        int64              `json:"seed"`
-	Conventions map[string]string  `json:"conventions"` // name -> a sentence on what holds here
-	Predictions []string           `json:"predictions"` // sentences on the second cluster's time
-	Timings     map[string]float64 `json:"timings"`     // seconds
-	PeakRSS     int64              `json:"peak_rss_bytes"`
-	Warnings    []string           `json:"warnings"`
 }
 
 // open opens what the command line names, and the folder of the results.
@@ -164,8 +139,8 @@ func (j *spectraJob) lap(name string) {
 // describe fills in what is known before anything is computed.
 func (j *spectraJob) describe(f *spectraFlags) {
 	warnings, timings := j.info.Warnings, j.info.Timings
-	j.info = spectraInfo{
-		Schema: 1, Tool: "layerclust " + version, Argv: os.Args, Adapters: []analyze.AdapterInfo{},
+	j.info = report.SpectraInfo{
+		Schema: report.SpectraSchema, Tool: "layerclust " + version, Argv: os.Args, Adapters: []analyze.AdapterInfo{},
 		LoRAScale: f.loraScale, Only: f.groups(j.model != nil, len(j.adapters) > 0), NormGain: f.normGain,
 		RoPEOffsets: f.ropeOffsets, Top: f.top, Thresholds: f.thresholds, Join: f.joinDir, Seed: f.seed,
 		Conventions: map[string]string{}, Predictions: []string{}, Timings: timings, Warnings: warnings,

@@ -12,7 +12,7 @@ import (
 // distribution is F(y) = (y sqrt(4-y²)/2 + 2 asin(y/2)) / π.
 func TestMarchenkoPasturQuarterCircle(t *testing.T) {
 	const n = 501
-	values := MarchenkoPastur(n, n, math.Sqrt(n)) // unit 1
+	values := MarchenkoPasturQuantiles(n, n, EntryDeviation(math.Sqrt(n), n, n)) // in units of the circle
 	for i, y := range values {
 		got := (y*math.Sqrt(4-y*y)/2 + 2*math.Asin(y/2)) / math.Pi
 		want := 1 - (float64(i)+0.5)/n
@@ -26,7 +26,7 @@ func TestMarchenkoPasturQuarterCircle(t *testing.T) {
 func TestMarchenkoPasturKeepsTheNorm(t *testing.T) {
 	for _, shape := range [][2]int{{4096, 4096}, {192, 576}, {4096, 64}, {1, 300}} {
 		sum := 0.0
-		for _, v := range MarchenkoPastur(shape[0], shape[1], 7) {
+		for _, v := range MarchenkoPasturQuantiles(shape[0], shape[1], EntryDeviation(7, shape[0], shape[1])) {
 			sum += v * v
 		}
 		// The midpoint rule over k quantiles: 1/k² of a smooth function, less
@@ -50,7 +50,7 @@ func TestMarchenkoPasturOfGaussian(t *testing.T) {
 	if !svd.Factorize(m, mat.SVDNone) {
 		t.Fatal("no singular values")
 	}
-	for i, want := range MarchenkoPastur(rows, cols, mat.Norm(m, 2)) {
+	for i, want := range MarchenkoPasturQuantiles(rows, cols, 1) {
 		if got := svd.Values(nil)[i]; math.Abs(got-want) > 0.03*math.Sqrt(cols) {
 			t.Errorf("value %d of a Gaussian matrix is %v, the law has %v", i, got, want)
 		}
