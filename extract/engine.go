@@ -68,7 +68,7 @@ func Provider(o Options) (name, advice string, err error) {
 		return "", "", err
 	}
 	if kernel != nil {
-		return fmt.Sprintf("native, %s, %s", kernel.Name(), precision), advice, nil
+		return fmt.Sprintf("native, %s, %s", kernel.Mode, precision), advice, nil
 	}
 	parts := []string{"portable", "gomlx " + backend + " backend", precision}
 	if backend == EngineGo {

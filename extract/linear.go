@@ -24,7 +24,7 @@ func (p *pass) linear(in *native.Rows, groups [][]int, done func(w *worker, whic
 		}
 		weight := p.weights[0].projections[group[0]].weight
 		out, _ := weight.shape()
-		for lo, step := 0, native.BlockRows(out, nativeType(weight.dtype())); lo < out; lo += step {
+		for lo, step := 0, p.kernel.BlockRows(out, nativeType(weight.dtype())); lo < out; lo += step {
 			jobs = append(jobs, job{group, lo, min(lo+step, out)})
 		}
 	}
@@ -139,9 +139,7 @@ func (p *pass) apply(w *worker, m *linearMap, in *native.Rows, lo, hi, i int) er
 		if err := w.load(weight, lo, hi); err != nil {
 			return err
 		}
-		if err := w.block.Multiply(out, in, m.spans[k], false); err != nil {
-			return err
-		}
+		w.block.Multiply(out, in, m.spans[k], false)
 	}
 	for _, k := range m.shared {
 		it := p.w.items[k]
@@ -171,9 +169,7 @@ func (p *pass) update(w *worker, m *linearMap, lo, hi int, out []float32) error 
 		if err := w.load(heldMatrix{out: rows, in: own.rank, values: own.b}, lo, hi); err != nil {
 			return err
 		}
-		if err := w.block.Multiply(out, u.rows, u.spans, true); err != nil {
-			return err
-		}
+		w.block.Multiply(out, u.rows, u.spans, true)
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func (e *nativeEngine) product(x []float32, rows int, m matrix) ([]float32, erro
 	packed := e.kernel.NewRows(native.Padded(rows), in, false)
 	packed.Set(0, native.Padded(rows), 0, in, padded, in)
 	dst := make([]float32, rows*out)
-	step := native.BlockRows(out, nativeType(m.dtype()))
+	step := e.kernel.BlockRows(out, nativeType(m.dtype()))
 	err := e.parallel((out+step-1)/step, func(w *worker, i int) error {
 		lo, hi := i*step, min((i+1)*step, out)
 		got, err := w.multiply(m, lo, hi, packed, []native.Span{{To: native.Padded(rows)}}, 0, native.Padded(rows))
@@ -88,7 +88,8 @@ func (w *worker) multiply(m matrix, lo, hi int, x *native.Rows, spans []native.S
 	if err := w.load(m, lo, hi); err != nil {
 		return nil, err
 	}
-	return w.out[i], w.block.Multiply(w.out[i], x, spans, false)
+	w.block.Multiply(w.out[i], x, spans, false)
+	return w.out[i], nil
 }
 
 // load gives rows [lo, hi) of m to the worker's block, as they lie in the file

@@ -86,7 +86,7 @@ func (s *scoring) add(it item, h head) {
 	one := &scored{h, []item{it}, []native.Span{it.span()}}
 	s.heads = append(s.heads, one)
 	out, _ := h.weight.shape()
-	for lo, step := 0, native.BlockRows(out, nativeType(h.weight.dtype())); lo < out; lo += step {
+	for lo, step := 0, s.kernel.BlockRows(out, nativeType(h.weight.dtype())); lo < out; lo += step {
 		s.jobs = append(s.jobs, scoreJob{one, lo, min(lo+step, out)})
 	}
 }

@@ -72,7 +72,7 @@ func (e *nativeEngine) room(rows, _ int) int64 {
 	room := int64(rows) * int64(packed+4*(wide+2*narrow))
 	for range e.workers {
 		const blocks = 3 // outputs of two projections, and tiles of sums
-		room += int64(rows)*blocks*4*native.MaxBlockRows + int64(max(inner, c.HiddenSize))*4*native.MaxBlockRows
+		room += int64(rows)*blocks*4*native.MaxBlockRows + int64(e.kernel.BlockBytes(max(inner, c.HiddenSize)))
 	}
 	return room
 }

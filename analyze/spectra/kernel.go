@@ -1,94 +1,61 @@
 package spectra
 
-// Two loops take nearly all the time of a low-rank decomposition: inner products
-// of one long row with others, and the subtraction of its multiples from them.
-// Both are in the form of four rows at a time, so that a value of the one row is
-// loaded once for four products.
+import "gonum.org/v1/gonum/floats"
+
+// Three loops over long rows take nearly all the time of a low-rank
+// decomposition: dot, subtract and widen. These are their plain forms; where the
+// processor has vectors, kernel_simd.go has others.
+
+// dotPlain is the inner product of x and y (n).
+func dotPlain(x, y []float64) float64 { return floats.Dot(x, y[:len(x)]) }
+
+// subtractPlain takes s v (n) from row (n).
+func subtractPlain(row []float64, s float64, v []float64) { floats.AddScaled(row[:len(v)], -s, v) }
+
+// widenPlain writes x (n) to dst in float64.
+func widenPlain(dst []float64, x []float32) {
+	dst = dst[:len(x)]
+	for i, v := range x {
+		dst[i] = float64(v)
+	}
+}
 
 // dots sets s[i] to the inner product of v (n) and rows[i] (n).
-func dots(s []float64, v []float64, rows [][]float64) {
-	i := 0
-	for ; i+4 <= len(rows); i += 4 {
-		dots4((*[4]float64)(s[i:]), v, rows[i], rows[i+1], rows[i+2], rows[i+3])
-	}
-	for ; i < len(rows); i++ {
-		var four [4]float64
-		dots4(&four, v, rows[i], rows[i], rows[i], rows[i])
-		s[i] = four[0]
+func dots(s, v []float64, rows [][]float64) {
+	for i, row := range rows {
+		s[i] = dot(v, row)
 	}
 }
 
-// subtract takes s[i] v (n) from rows[i] (n).
-func subtract(rows [][]float64, s []float64, v []float64) {
-	i := 0
-	for ; i+4 <= len(rows); i += 4 {
-		subtract4(rows[i], rows[i+1], rows[i+2], rows[i+3], (*[4]float64)(s[i:]), v)
-	}
-	for ; i < len(rows); i++ {
-		subtract1(rows[i], s[i], v)
-	}
-}
-
-func subtract1(row []float64, s float64, v []float64) {
-	row = row[:len(v)]
-	for k, x := range v {
-		row[k] -= s * x
-	}
-}
-
-// dots4Plain sums eight chains each, as the vector form does.
-func dots4Plain(s *[4]float64, v, a, b, c, d []float64) {
-	for i, row := range [4][]float64{a, b, c, d} {
-		row = row[:len(v)]
-		var sums [8]float64
-		k := 0
-		for ; k+8 <= len(v); k += 8 {
-			x, y := (*[8]float64)(v[k:]), (*[8]float64)(row[k:])
-			for l := range sums {
-				sums[l] += x[l] * y[l]
+// widenColumns writes xᵀ (cols, n) in float64 of x (n, cols) to rows, some of
+// its rows at a time so that a cache holds what is read again for every column.
+func widenColumns(rows [][]float64, x []float32) {
+	const together = 512
+	cols := len(rows)
+	for first := 0; first*cols < len(x); first += together {
+		part := x[first*cols : min((first+together)*cols, len(x))]
+		for j, row := range rows {
+			row = row[first : first+len(part)/cols]
+			at := j
+			for i := range row {
+				row[i] = float64(part[at])
+				at += cols
 			}
 		}
-		rest := 0.0
-		for ; k < len(v); k++ {
-			rest += v[k] * row[k]
-		}
-		s[i] = ((sums[0] + sums[4]) + (sums[1] + sums[5])) + ((sums[2] + sums[6]) + (sums[3] + sums[7])) + rest
 	}
-}
-
-func subtract4Plain(a, b, c, d []float64, s *[4]float64, v []float64) {
-	subtract1(a, s[0], v)
-	subtract1(b, s[1], v)
-	subtract1(c, s[2], v)
-	subtract1(d, s[3], v)
-}
-
-// widenRows is x (rows, n) in float64, a slice for each row.
-func widenRows(x []float32, rows, n int) [][]float64 {
-	list, memory := newRows(rows, n)
-	for i, v := range x {
-		memory[i] = float64(v)
-	}
-	return list
-}
-
-// widenColumns is xᵀ (cols, n) in float64 of x (n, cols), a slice for each row.
-func widenColumns(x []float32, n, cols int) [][]float64 {
-	list, _ := newRows(cols, n)
-	for i := range n {
-		for j, v := range x[i*cols : (i+1)*cols] {
-			list[j][i] = float64(v)
-		}
-	}
-	return list
 }
 
 // newRows is a matrix (rows, n) of zeros, as its rows and as one slice.
 func newRows(rows, n int) ([][]float64, []float64) {
 	memory := make([]float64, rows*n)
+	return cut(memory, rows, n), memory
+}
+
+// cut is the rows of a matrix (rows, n).
+func cut(memory []float64, rows, n int) [][]float64 {
 	list := make([][]float64, rows)
 	for i := range list {
 		list[i] = memory[i*n : (i+1)*n : (i+1)*n]
 	}
-	return list, memory
+	return list
 }

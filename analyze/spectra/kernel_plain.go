@@ -2,6 +2,8 @@
 
 package spectra
 
-func dots4(s *[4]float64, v, a, b, c, d []float64) { dots4Plain(s, v, a, b, c, d) }
+func dot(x, y []float64) float64 { return dotPlain(x, y) }
 
-func subtract4(a, b, c, d []float64, s *[4]float64, v []float64) { subtract4Plain(a, b, c, d, s, v) }
+func subtract(row []float64, s float64, v []float64) { subtractPlain(row, s, v) }
+
+func widen(dst []float64, x []float32) { widenPlain(dst, x) }

@@ -8,68 +8,92 @@ import (
 	"github.com/layerclust/layerclust/internal/isacap"
 )
 
-var useAVX2 = archsimd.X86.AVX2() && archsimd.X86.FMA() && isacap.Bits() >= 256
+var (
+	useAVX2   = archsimd.X86.AVX2() && archsimd.X86.FMA() && isacap.Bits() >= 256
+	useAVX512 = useAVX2 && archsimd.X86.AVX512() && isacap.Bits() >= 512
+)
 
-func dots4(s *[4]float64, v, a, b, c, d []float64) {
+func dot(x, y []float64) float64 {
+	switch {
+	case useAVX512:
+		return dotAVX512(x, y)
+	case useAVX2:
+		return dotAVX2(x, y)
+	}
+	return dotPlain(x, y)
+}
+
+func subtract(row []float64, s float64, v []float64) {
 	if useAVX2 {
-		dots4AVX2(s, v, a, b, c, d)
+		subtractAVX2(row, s, v)
 	} else {
-		dots4Plain(s, v, a, b, c, d)
+		subtractPlain(row, s, v)
 	}
 }
 
-func subtract4(a, b, c, d []float64, s *[4]float64, v []float64) {
+func widen(dst []float64, x []float32) {
 	if useAVX2 {
-		subtract4AVX2(a, b, c, d, s, v)
+		widenAVX2(dst, x)
 	} else {
-		subtract4Plain(a, b, c, d, s, v)
+		widenPlain(dst, x)
 	}
 }
 
-func dots4AVX2(s *[4]float64, v, a, b, c, d []float64) {
-	n := len(v)
-	a, b, c, d = a[:n], b[:n], c[:n], d[:n]
-	var a0, a1, b0, b1, c0, c1, d0, d1 archsimd.Float64x4
-	k := 0
-	for ; k <= n-8; k += 8 {
-		x, y := archsimd.LoadFloat64x4(v[k:k+4]), archsimd.LoadFloat64x4(v[k+4:k+8])
-		a0 = x.MulAdd(archsimd.LoadFloat64x4(a[k:k+4]), a0)
-		b0 = x.MulAdd(archsimd.LoadFloat64x4(b[k:k+4]), b0)
-		c0 = x.MulAdd(archsimd.LoadFloat64x4(c[k:k+4]), c0)
-		d0 = x.MulAdd(archsimd.LoadFloat64x4(d[k:k+4]), d0)
-		a1 = y.MulAdd(archsimd.LoadFloat64x4(a[k+4:k+8]), a1)
-		b1 = y.MulAdd(archsimd.LoadFloat64x4(b[k+4:k+8]), b1)
-		c1 = y.MulAdd(archsimd.LoadFloat64x4(c[k+4:k+8]), c1)
-		d1 = y.MulAdd(archsimd.LoadFloat64x4(d[k+4:k+8]), d1)
+// The loops move on by slicing: the compiler then checks bounds once a turn.
+
+func dotAVX512(x, y []float64) float64 {
+	y = y[:len(x)]
+	var a, b archsimd.Float64x8
+	for len(x) >= 16 && len(y) >= 16 {
+		p, q := (*[16]float64)(x), (*[16]float64)(y)
+		a = archsimd.LoadFloat64x8(p[0:8]).MulAdd(archsimd.LoadFloat64x8(q[0:8]), a)
+		b = archsimd.LoadFloat64x8(p[8:16]).MulAdd(archsimd.LoadFloat64x8(q[8:16]), b)
+		x, y = x[16:], y[16:]
 	}
-	var sums [4][4]float64
-	a0.Add(a1).StoreArray(&sums[0])
-	b0.Add(b1).StoreArray(&sums[1])
-	c0.Add(c1).StoreArray(&sums[2])
-	d0.Add(d1).StoreArray(&sums[3])
+	var s [8]float64
+	a.Add(b).StoreArray(&s)
 	archsimd.ClearAVXUpperBits()
-	for i, row := range [4][]float64{a, b, c, d} {
-		rest := 0.0
-		for j := k; j < n; j++ {
-			rest += v[j] * row[j]
-		}
-		s[i] = (sums[i][0] + sums[i][1]) + (sums[i][2] + sums[i][3]) + rest
-	}
+	return ((s[0] + s[4]) + (s[1] + s[5])) + ((s[2] + s[6]) + (s[3] + s[7])) + dotPlain(x, y)
 }
 
-func subtract4AVX2(a, b, c, d []float64, s *[4]float64, v []float64) {
-	n := len(v)
-	a, b, c, d = a[:n], b[:n], c[:n], d[:n]
-	sa, sb := archsimd.BroadcastFloat64x4(-s[0]), archsimd.BroadcastFloat64x4(-s[1])
-	sc, sd := archsimd.BroadcastFloat64x4(-s[2]), archsimd.BroadcastFloat64x4(-s[3])
-	k := 0
-	for ; k <= n-4; k += 4 {
-		x := archsimd.LoadFloat64x4(v[k : k+4])
-		x.MulAdd(sa, archsimd.LoadFloat64x4(a[k:k+4])).Store(a[k : k+4])
-		x.MulAdd(sb, archsimd.LoadFloat64x4(b[k:k+4])).Store(b[k : k+4])
-		x.MulAdd(sc, archsimd.LoadFloat64x4(c[k:k+4])).Store(c[k : k+4])
-		x.MulAdd(sd, archsimd.LoadFloat64x4(d[k:k+4])).Store(d[k : k+4])
+func dotAVX2(x, y []float64) float64 {
+	y = y[:len(x)]
+	var a, b, c, d archsimd.Float64x4
+	for len(x) >= 16 && len(y) >= 16 {
+		p, q := (*[16]float64)(x), (*[16]float64)(y)
+		a = archsimd.LoadFloat64x4(p[0:4]).MulAdd(archsimd.LoadFloat64x4(q[0:4]), a)
+		b = archsimd.LoadFloat64x4(p[4:8]).MulAdd(archsimd.LoadFloat64x4(q[4:8]), b)
+		c = archsimd.LoadFloat64x4(p[8:12]).MulAdd(archsimd.LoadFloat64x4(q[8:12]), c)
+		d = archsimd.LoadFloat64x4(p[12:16]).MulAdd(archsimd.LoadFloat64x4(q[12:16]), d)
+		x, y = x[16:], y[16:]
+	}
+	var s [4]float64
+	a.Add(c).Add(b.Add(d)).StoreArray(&s)
+	archsimd.ClearAVXUpperBits()
+	return (s[0] + s[1]) + (s[2] + s[3]) + dotPlain(x, y)
+}
+
+func subtractAVX2(row []float64, s float64, v []float64) {
+	row = row[:len(v)]
+	minus := archsimd.BroadcastFloat64x4(-s)
+	for len(v) >= 8 && len(row) >= 8 {
+		p, q := (*[8]float64)(v), (*[8]float64)(row)
+		archsimd.LoadFloat64x4(p[0:4]).MulAdd(minus, archsimd.LoadFloat64x4(q[0:4])).Store(q[0:4])
+		archsimd.LoadFloat64x4(p[4:8]).MulAdd(minus, archsimd.LoadFloat64x4(q[4:8])).Store(q[4:8])
+		v, row = v[8:], row[8:]
 	}
 	archsimd.ClearAVXUpperBits()
-	subtract4Plain(a[k:], b[k:], c[k:], d[k:], s, v[k:])
+	subtractPlain(row, s, v)
+}
+
+func widenAVX2(dst []float64, x []float32) {
+	dst = dst[:len(x)]
+	for len(x) >= 8 && len(dst) >= 8 {
+		p, q := (*[8]float32)(x), (*[8]float64)(dst)
+		archsimd.LoadFloat32x4(p[0:4]).ConvertToFloat64().Store(q[0:4])
+		archsimd.LoadFloat32x4(p[4:8]).ConvertToFloat64().Store(q[4:8])
+		x, dst = x[8:], dst[8:]
+	}
+	archsimd.ClearAVXUpperBits()
+	widenPlain(dst, x)
 }

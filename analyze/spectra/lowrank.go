@@ -6,6 +6,7 @@ import (
 	"math"
 	"math/cmplx"
 	"slices"
+	"sync"
 
 	"gonum.org/v1/gonum/mat"
 )
@@ -30,33 +31,31 @@ type Update struct {
 // Decompose finds the spectra of s B A from matrices of the size of r, with
 // B = Q_B R_B and Aᵀ = Q_A R_A:
 //
-//	s B A = Q_B (s R_B R_Aᵀ) Q_Aᵀ    so that its singular values are those of s R_B R_Aᵀ
-//	s B A x = λ x                    has the nonzero eigenvalues of s A B
+//	B A = Q_B (R_B R_Aᵀ) Q_Aᵀ    so that its singular values are those of R_B R_Aᵀ
+//	B A x = λ x                  has the nonzero eigenvalues of A B
 //
-// Singular values are right to a few units of rounding of the largest, whatever
-// the rank. With vectors it also finds the singular vectors. The error says that
-// a decomposition did not converge, or that a product is too large for float64.
+// all times s in the end, so that a scale of 16 gives 16 times the values to the
+// last digit. Singular values are right to a few units of rounding of the largest,
+// whatever the rank. With vectors it also finds the singular vectors. The error
+// says that a decomposition did not converge, or that a value is too large for
+// float64.
 func Decompose(f *Factors, vectors bool) (*Update, error) {
 	u := &Update{Rank: f.Rank, In: f.In, Out: f.Out}
-	a := widenRows(f.A, f.Rank, f.In)     // (r, in)
-	b := widenColumns(f.B, f.Out, f.Rank) // (r, out)
+	w := workspaces.Get().(*workspace)
+	defer workspaces.Put(w)
+	a, b := w.widened(f) // (r, in), (r, out)
 	var err error
 	if f.In == f.Out {
-		if u.Eigen, err = f.eigen(a, b); err != nil {
+		if u.Eigen, err = productEigenvalues(a, b, f.In); err != nil {
 			return nil, err
 		}
 	}
 	qa, qb := newReflections(a, f.In), newReflections(b, f.Out) // L_A = R_Aᵀ, L_B = R_Bᵀ
-	la, lb := mat.NewDense(f.Rank, qa.k, qa.l), mat.NewDense(f.Rank, qb.k, qb.l)
-	var core mat.Dense // (kb, ka)
-	core.Mul(lb.T(), la)
-	core.Scale(f.Scale, &core)
+	var core mat.Dense                                          // (kb, ka)
+	core.Mul(mat.NewDense(f.Rank, qb.k, qb.l).T(), mat.NewDense(f.Rank, qa.k, qa.l))
 	kind := mat.SVDNone
 	if vectors {
 		kind = mat.SVDThin
-	}
-	if !finiteAll(core.RawMatrix().Data) {
-		return nil, fmt.Errorf("its product B A is too large for float64")
 	}
 	var svd mat.SVD
 	if !svd.Factorize(&core, kind) {
@@ -69,23 +68,59 @@ func Decompose(f *Factors, vectors bool) (*Update, error) {
 		svd.VTo(&right)
 		u.U, u.V = qb.times(rowsOf(left.T()), len(u.Sigma)), qa.times(rowsOf(right.T()), len(u.Sigma))
 	}
-	return u, nil
+	return u, u.scale(f.Scale)
 }
 
-// eigen is the spectrum of s B A (n, n) from a (r, n) and bᵀ (r, n).
-func (f *Factors) eigen(a, b [][]float64) ([]complex128, error) {
-	product := make([]float64, f.Rank*f.Rank) // (r, r): A B
+// workspace is the memory of one decomposition: of the dozens of an adapter,
+// clearing new memory would take as long as computing.
+type workspace struct{ memory []float64 }
+
+var workspaces = sync.Pool{New: func() any { return &workspace{} }}
+
+// widened are a (r, in) and bᵀ (r, out) in float64, for one decomposition.
+func (w *workspace) widened(f *Factors) (a, b [][]float64) {
+	n := f.Rank * f.In
+	if size := n + f.Rank*f.Out; cap(w.memory) < size {
+		w.memory = make([]float64, size)
+	}
+	memory := w.memory[:n+f.Rank*f.Out]
+	a, b = cut(memory[:n], f.Rank, f.In), cut(memory[n:], f.Rank, f.Out)
+	widen(memory[:n], f.A)
+	widenColumns(b, f.B)
+	return a, b
+}
+
+// productEigenvalues are those of B A (n, n) from a (r, n) and bᵀ (r, n).
+func productEigenvalues(a, b [][]float64, n int) ([]complex128, error) {
+	r := len(a)
+	product := make([]float64, r*r) // A B
 	for i, row := range a {
-		dots(product[i*f.Rank:(i+1)*f.Rank], row, b)
+		dots(product[i*r:(i+1)*r], row, b)
 	}
-	for i := range product {
-		product[i] *= f.Scale
+	values, err := eigenvalues(product, r)
+	return values[:min(len(values), n)], err // beyond n they are those that A B has more than B A: zeros
+}
+
+// scale multiplies the update.
+func (u *Update) scale(s float64) error {
+	for i := range u.Sigma {
+		u.Sigma[i] *= math.Abs(s)
 	}
-	if !finiteAll(product) {
-		return nil, fmt.Errorf("its product A B is too large for float64")
+	for i := range u.Eigen {
+		u.Eigen[i] *= complex(s, 0)
 	}
-	values, err := eigenvalues(product, f.Rank)
-	return values[:min(len(values), f.In)], err // beyond n they are those that A B has more than B A: zeros
+	if s < 0 {
+		SortEigenvalues(u.Eigen)
+		for _, row := range u.U {
+			for k := range row {
+				row[k] = -row[k]
+			}
+		}
+	}
+	if len(u.Sigma) > 0 && math.IsInf(u.Sigma[0], 0) {
+		return fmt.Errorf("its largest singular value is beyond float64 at a scale of %g", s)
+	}
+	return nil
 }
 
 // eigenvalues of a small a (n, n), by modulus from the largest.
@@ -118,8 +153,4 @@ func rowsOf(m mat.Matrix) []float64 {
 		}
 	}
 	return x
-}
-
-func finiteAll(x []float64) bool {
-	return !slices.ContainsFunc(x, func(v float64) bool { return math.IsNaN(v) || math.IsInf(v, 0) })
 }

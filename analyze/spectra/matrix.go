@@ -103,44 +103,24 @@ func (m Matrix) times(s Solver, transM bool, n Matrix, transN bool) Matrix {
 }
 
 // lower is L (m.Rows, k), k = min(m.Rows, m.Cols), of m = L Q with orthonormal
-// rows of Q (k, m.Cols): of a wide m all that its singular values depend on.
-// Householder reflections, so that small singular values keep their accuracy,
-// which a Gram matrix would square.
+// rows of Q (k, m.Cols): of a wide m all that its singular values depend on. A
+// tall m is its own. By Householder reflections, so that small singular values
+// keep their accuracy, which a Gram matrix would square.
 func (m Matrix) lower() Matrix {
-	l, _ := m.lq(false)
-	return l
-}
-
-// lq is m = L Q, L (m.Rows, k), Q (k, m.Cols) where it is wanted. Of a tall m it
-// is m itself and the identity.
-func (m Matrix) lq(wantQ bool) (l, q Matrix) {
-	a := m.Clone()
 	if m.Rows > m.Cols {
-		if wantQ {
-			q = NewMatrix(m.Cols, m.Cols)
-			for i := range m.Cols {
-				q.row(i)[i] = 1
-			}
-		}
-		return a, q
+		return m
 	}
-	k := m.Rows
+	a := m.Clone()
 	general := blas64.General{Rows: a.Rows, Cols: a.Cols, Stride: max(1, a.Cols), Data: a.Data}
-	tau, work := make([]float64, k), make([]float64, 1)
+	tau, work := make([]float64, m.Rows), make([]float64, 1)
 	lapack64.Gelqf(general, tau, work, -1)
 	work = make([]float64, int(work[0]))
 	lapack64.Gelqf(general, tau, work, len(work))
-	l = NewMatrix(k, k)
-	for r := range k {
+	l := NewMatrix(m.Rows, m.Rows)
+	for r := range m.Rows {
 		copy(l.row(r)[:r+1], a.row(r))
 	}
-	if wantQ {
-		lapack64.Orglq(general, tau, work[:1], -1)
-		work = make([]float64, int(work[0]))
-		lapack64.Orglq(general, tau, work, len(work))
-		q = a
-	}
-	return l, q
+	return l
 }
 
 // singularValues are those of m, which is overwritten.

@@ -104,7 +104,7 @@ func outside(c, x, y [][]float64) []float64 {
 	for k := range rest {
 		copy(rest[k], y[k])
 		for i, v := range c[k] {
-			subtract1(rest[k], v, x[i])
+			subtract(rest[k], v, x[i])
 		}
 	}
 	q := newReflections(rest, len(y[0]))

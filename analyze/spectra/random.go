@@ -70,7 +70,7 @@ func NewRandomReference(out, in, r int, seed int64) (*RandomReference, error) {
 
 // randomDraws is fewer for large ranks, whose values vary less from draw to draw
 // and cost more.
-func randomDraws(r int) int { return max(40, min(400, 400*16/r)) }
+func randomDraws(r int) int { return max(40, min(200, 200*16/r)) }
 
 // bartlett is the triangular factor L (r, k), k = min(r, n), of a matrix (r, n)
 // of standard normal elements, transposed: R (k, r) as B = Q R has it.

@@ -45,18 +45,20 @@ type Result struct {
 // to the tokens there.
 type Join struct {
 	Adapter   string
-	Covariate string // a quantity of spectra.csv, with its module: relative_norm v_proj
-	Target    string // what moved, of the run's metrics.csv: drift, ami_base, clusters
+	Covariate string // what changed in the weights, with its module: relative_norm v_proj; "all" is the sum over modules
+	Target    string // what moved, of the run's metrics.csv: drift, 1-ami_base, clusters_delta
 	Mask      string
 	Points    []JoinPoint
 	Rho       float64 // Spearman's, of the parts left when the trend over depth is removed
 	P         float64 // two-sided, over all circular shifts of one series; at least 1/len(Points)
 	Shifts    int     // shifts compared, the identity among them
+	PMax      float64 // P corrected for the adapter's joins over the same blocks: the share of shifts at which the largest |rho| of all of them reaches |Rho|
+	PHolm     float64 // P corrected by Holm over all joins; at least their number over Shifts, so that in a long table it can only be 1
 }
 
 // JoinPoint is one layer of a Join.
 type JoinPoint struct {
 	Layer        int
 	X, Y         float64 // covariate and increment of the target over the block
-	XRest, YRest float64 // what the trend over depth leaves of them
+	XRest, YRest float64 // what the trend over depth leaves of their ranks
 }

@@ -96,7 +96,7 @@ func (f *spectraFlags) register(flags *pflag.FlagSet) {
 // Shuttleworth et al. 2024.
 var spectraThresholds = []float64{0.3, 0.4, 0.5, 0.6, 0.7}
 
-// spectra is the command: adapters, base, overlaps, join, files, page.
+// spectra is the command: the run to join, adapters, base, overlaps, join, files, page.
 func (f *spectraFlags) spectra(ctx context.Context, args []string, stdout, stderr io.Writer) (err error) {
 	if err := f.check(args); err != nil {
 		return err
@@ -111,7 +111,7 @@ func (f *spectraFlags) spectra(ctx context.Context, args []string, stdout, stder
 		name string
 		do   func(context.Context, *spectraJob) error
 	}{
-		{"adapters", f.updates}, {"base", f.base}, {"overlaps", f.overlaps}, {"join", f.join},
+		{"run", f.openRun}, {"adapters", f.updates}, {"base", f.base}, {"overlaps", f.overlaps}, {"join", f.join},
 	}
 	for _, step := range steps {
 		if err := step.do(ctx, job); err != nil {
@@ -137,8 +137,8 @@ func (f *spectraFlags) check(args []string) error {
 		return usageError{fmt.Errorf("--lora-scale %s: want peft or paper", f.loraScale)}
 	case f.normGain != "leave" && f.normGain != "fold":
 		return usageError{fmt.Errorf("--norm-gain %s: want leave or fold", f.normGain)}
-	case !slices.Contains([]string{"auto", "native", "gonum"}, f.lapack):
-		return usageError{fmt.Errorf("--lapack %s: want auto, native or gonum", f.lapack)}
+	case !slices.Contains(lapackChoices, f.lapack):
+		return usageError{fmt.Errorf("--lapack %s: want %s", f.lapack, strings.Join(lapackChoices, ", "))}
 	case f.top < 0:
 		return usageError{fmt.Errorf("--top %d: want 0 or more", f.top)}
 	case f.threads < 0:

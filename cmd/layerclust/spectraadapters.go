@@ -46,10 +46,12 @@ func (f *spectraFlags) updates(ctx context.Context, job *spectraJob) error {
 	if err != nil {
 		return err
 	}
+	job.lap("adapters")
 	random, err := randomOf(ctx, found, f.seed)
 	if err != nil {
 		return err
 	}
+	job.lap("random")
 	for i, u := range job.loras {
 		d := found[i]
 		job.result.Values = append(job.result.Values, d.Values(u.adapter.Name, u.layer, u.module)...)
@@ -179,11 +181,12 @@ func (j *spectraJob) warnPartial(a *loader.Adapter, started bool) {
 	var others []string
 	for _, path := range a.Changed() {
 		if _, ok := a.Modules[path]; !ok && path != "model.embed_tokens" && path != "lm_head" || a.Replaces(path+".weight") {
-			others = append(others, path)
+			others = append(others, path[strings.LastIndexByte(path, '.')+1:])
 		}
 	}
 	if len(others) > 0 {
-		j.warn("adapter %s also has tensors of its own for %s: no update B A, and no part of lora_sv", a.Name, strings.Join(others, ", "))
+		j.warn("adapter %s also brings tensors of its own for %d modules (%s): they are no update B A, and no part of lora_sv",
+			a.Name, len(others), strings.Join(distinct(others), ", "))
 	}
 }
 

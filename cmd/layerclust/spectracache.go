@@ -157,7 +157,8 @@ func (c *spectraCache) get(kind, key string, read func(r io.Reader, size int64) 
 	return true
 }
 
-// put keeps an entry: its body, then its CRC-32C.
+// put keeps an entry: its body, then its CRC-32C. A loss of power may lose or damage
+// it, which costs the time again.
 func (c *spectraCache) put(kind, key string, write func(io.Writer) error) {
 	if c.dir == "" {
 		return
@@ -180,7 +181,7 @@ func (c *spectraCache) store(kind, key string, write func(io.Writer) error) erro
 	sum := crc32.New(castagnoli)
 	w := bufio.NewWriterSize(f, 1<<20)
 	err = write(io.MultiWriter(w, sum))
-	err = errors.Join(err, binary.Write(w, binary.LittleEndian, sum.Sum32()), w.Flush(), f.Sync(), f.Close())
+	err = errors.Join(err, binary.Write(w, binary.LittleEndian, sum.Sum32()), w.Flush(), f.Close())
 	if err == nil {
 		err = os.Rename(f.Name(), c.path(kind, key))
 	}

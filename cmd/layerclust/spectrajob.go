@@ -23,6 +23,7 @@ type spectraJob struct {
 	adapters []*loader.Adapter  // in the order of the command line
 	loras    []*update          // their LoRAs in those blocks
 	blocks   *layerSet          // the block numbers of --layers
+	run      *joinedRun         // of --join, or nil
 	result   *spectra.Result    // what was found so far
 	findings []string           // a sentence each, of what was found
 	info     report.SpectraInfo // spectra.json so far

@@ -34,7 +34,7 @@ func (d *dense) describeDense() {
 			"the vectors of W are kept in float32")
 	}
 	if d.cache.err != nil {
-		d.warn("what was computed could not be kept for another call: %v", d.cache.err)
+		d.progress.say("warning: what was computed could not be kept for another call: %v", d.cache.err)
 	}
 }
 

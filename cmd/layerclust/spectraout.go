@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"io/fs"
+	"math"
 	"os"
 	"path/filepath"
 	"strconv"
@@ -178,10 +179,44 @@ func (j *spectraJob) addDigests() error {
 			Heads: c.NumHeads, SHA256: digestsOf(j.model.Dir, j.modelFiles(), sums), Config: c.Raw}
 	}
 	for i, a := range j.adapters {
-		j.info.Adapters[i].SHA256 = digestsOf(a.Dir, a.Files(), sums)
+		info := &j.info.Adapters[i]
+		info.SHA256 = digestsOf(a.Dir, a.Files(), sums)
+		info.RelativeNorm, info.RelativeMax = relativeNorms(j.result.Values, a.Name)
 	}
 	j.info.Warnings = nonNil(j.info.Warnings)
 	return nil
+}
+
+// relativeNorms are |W'-W|_F / |W|_F of a variant over the modules that it changes
+// together, and the largest of one; 0 where the weights were not looked at.
+func relativeNorms(values []spectra.Value, variant string) (all, most float64) {
+	type module struct {
+		layer int
+		name  string
+	}
+	norms, relative := map[module]float64{}, map[module]float64{}
+	var order []module
+	for _, v := range values {
+		at := module{v.Layer, v.Module}
+		switch {
+		case v.Variant != variant:
+		case v.Quantity == "delta_norm" && norms[at] == 0, v.Quantity == "effective_norm": // the latter counts, of DoRA
+			norms[at] = v.Re
+		case v.Quantity == "relative_norm" && v.Re > 0:
+			relative[at] = v.Re
+			order = append(order, at)
+		}
+	}
+	var update, base float64
+	for _, at := range order {
+		update = math.Hypot(update, norms[at])
+		base = math.Hypot(base, norms[at]/relative[at])
+		most = max(most, relative[at])
+	}
+	if base > 0 {
+		all = update / base
+	}
+	return all, most
 }
 
 // writeFile writes a new file through a buffer.
@@ -234,11 +269,11 @@ func writeOverlaps(w io.Writer, r *spectra.Result) error {
 
 // writeJoins writes one row a layer; what is of the whole join stands in each.
 func writeJoins(w io.Writer, r *spectra.Result) error {
-	return writeTable(w, "adapter,covariate,target,mask,layer,x,y,x_rest,y_rest,rho,p,shifts", func(row func(...string) error) error {
+	return writeTable(w, "adapter,covariate,target,mask,layer,x,y,x_rest,y_rest,rho,p,shifts,p_max,p_holm", func(row func(...string) error) error {
 		for _, j := range r.Joins {
 			for _, p := range j.Points {
 				if err := row(j.Adapter, j.Covariate, j.Target, j.Mask, strconv.Itoa(p.Layer), digits(p.X), digits(p.Y), digits(p.XRest), digits(p.YRest),
-					digits(j.Rho), digits(j.P), strconv.Itoa(j.Shifts)); err != nil {
+					digits(j.Rho), digits(j.P), strconv.Itoa(j.Shifts), digits(j.PMax), digits(j.PHolm)); err != nil {
 					return err
 				}
 			}
@@ -258,7 +293,7 @@ func indexText(n int) string {
 // digits writes a value so that reading it gives the same; what is undefined as
 // nothing.
 func digits(v float64) string {
-	if v != v {
+	if math.IsNaN(v) {
 		return ""
 	}
 	return strconv.FormatFloat(v, 'g', -1, 64)

@@ -1,7 +1,7 @@
 package native
 
 // #include "amx.h"
-// #include "onednn.h"
+// #include "fma.h"
 import "C"
 
 import (
@@ -34,9 +34,9 @@ type Block struct {
 	raw     []byte // n rows of cols elements of dtype
 	dtype   DType
 	n, cols int
-	packed  bool      // whether one of the next two holds them
+	packed  bool      // whether tiles holds them
 	tiles   []uint16  // [chunk][row tile][col tile][part][512], as amx.h has it
-	plain   []float32 // (n, cols)
+	chunk   []float32 // (n, some columns), as fma.h has it
 	scratch []float32 // tiles of sums
 	rows    []int32   // first row of each row tile of a product
 }
@@ -47,15 +47,25 @@ func (k *Kernel) NewBlock() *Block { return &Block{kernel: k} }
 // BlockRows is how many rows of a weight with out rows of type t are best held
 // at a time: enough that going over the activations again for each block costs
 // little, and few enough that they stay in the second-level cache and every core
-// has its share. It depends on the weight alone, since a product's order of sums
-// may depend on it.
-func BlockRows(out int, t DType) int {
-	parts := 1 + int(t)
-	return min(MaxBlockRows/parts, max(32, out/8)) &^ 31
+// has its share.
+func (k *Kernel) BlockRows(out int, t DType) int {
+	most := MaxBlockRows / (1 + int(t))
+	if !k.amx() {
+		most = 192 // sixteen groups of 12, two and thirty of 6 (fma.c)
+	}
+	return min(most, max(32, out/8)) &^ 31
 }
 
 // MaxBlockRows is the most that BlockRows gives.
 const MaxBlockRows = 256
+
+// BlockBytes is what a block makes of as many rows of cols elements.
+func (k *Kernel) BlockBytes(cols int) int {
+	if !k.amx() {
+		cols = C.lc_fma_chunk
+	}
+	return 4 * MaxBlockRows * cols
+}
 
 // Load makes the block hold n rows of a weight (out, cols) of type t, as the file
 // has them. raw is read until the next Load: what is packed of it, and when,
@@ -67,17 +77,12 @@ func (b *Block) Load(raw []byte, t DType, n, cols int) {
 	b.raw, b.dtype, b.n, b.cols, b.packed = raw, t, n, cols, false
 }
 
-// pack brings the rows into the form that products with many rows are made from.
+// pack brings the rows into the tiles that products with many rows are made from.
 func (b *Block) pack() {
 	if b.packed {
 		return
 	}
 	b.packed = true
-	if !b.kernel.amx() {
-		b.plain = grown(b.plain, b.n*b.cols)
-		widen(b.plain, b.raw, b.dtype)
-		return
-	}
 	if size := b.rowTiles() * colTiles(b.cols) * b.parts() * tileSize; cap(b.tiles) < size {
 		b.tiles = aligned(size)
 	} else {
@@ -113,38 +118,29 @@ type Span struct{ From, To int }
 // Multiply sets rows of dst (rows, Stride(n)) to the product of the same rows of
 // x with the rows of the weight, transposed, or adds it where add is set. Of a
 // row of dst, what lies behind the n-th value is not defined.
-func (b *Block) Multiply(dst []float32, x *Rows, spans []Span, add bool) error {
+func (b *Block) Multiply(dst []float32, x *Rows, spans []Span, add bool) {
 	if x.cols != b.cols {
 		panic(fmt.Sprintf("native: rows of %d, a weight of %d", x.cols, b.cols))
 	}
+	b.rows = b.rows[:0]
 	for _, s := range spans {
 		if s.From%RowTile != 0 || s.To%RowTile != 0 || s.From < 0 || s.To < s.From || s.To > x.rows || s.To*Stride(b.n) > len(dst) {
 			panic(fmt.Sprintf("native: rows %d to %d do not fit", s.From, s.To))
 		}
-	}
-	if b.kernel.amx() {
-		b.multiplyTiles(dst, x, spans, add)
-		return nil
-	}
-	b.pack()
-	for _, s := range spans {
-		if err := b.multiplyPlain(dst, x, s, add); err != nil {
-			return err
-		}
-	}
-	return nil
-}
-
-func (b *Block) multiplyTiles(dst []float32, x *Rows, spans []Span, add bool) {
-	b.rows = b.rows[:0]
-	for _, s := range spans {
 		for r := s.From; r < s.To; r += RowTile {
 			b.rows = append(b.rows, int32(r))
 		}
 	}
-	if len(b.rows) == 0 {
-		return
+	switch {
+	case len(b.rows) == 0:
+	case b.kernel.amx():
+		b.multiplyTiles(dst, x, add)
+	default:
+		b.multiplyFloats(dst, x, add)
 	}
+}
+
+func (b *Block) multiplyTiles(dst []float32, x *Rows, add bool) {
 	b.scratch = grown(b.scratch, len(b.rows)*b.rowTiles()*256)
 	tiles, parts, rows, count := (*C.uint16_t)(&x.tiles[0]), C.int(x.parts), (*C.int32_t)(&b.rows[0]), C.long(len(b.rows))
 	scratch, to, stride := (*C.float)(&b.scratch[0]), (*C.float)(&dst[0]), C.long(Stride(b.n))
@@ -158,23 +154,12 @@ func (b *Block) multiplyTiles(dst []float32, x *Rows, spans []Span, add bool) {
 		tiles, C.long(x.rows/RowTile), parts, C.long(b.cols), rows, count, scratch, to, stride, flag(add))
 }
 
-// multiplyPlain multiplies the rows of one text in pieces of fixed sizes, the
-// largest first: how oneDNN orders its sums may depend on a piece's size, which
-// here depends on the text's length alone.
-func (b *Block) multiplyPlain(dst []float32, x *Rows, s Span, add bool) error {
-	for s.From < s.To {
-		n := 512
-		for n > s.To-s.From {
-			n /= 2
-		}
-		stride := Stride(b.n)
-		if status := C.lc_onednn_multiply((*C.float)(&b.plain[0]), C.long(b.n), C.long(b.cols),
-			(*C.float)(&x.plain[s.From*x.cols]), C.long(n), (*C.float)(&dst[s.From*stride]), C.long(stride), flag(add)); status != 0 {
-			return fmt.Errorf("oneDNN: dnnl_sgemm of %d x %d x %d: status %d", n, b.n, b.cols, status)
-		}
-		s.From += n
-	}
-	return nil
+func (b *Block) multiplyFloats(dst []float32, x *Rows, add bool) {
+	stride := Stride(b.n)
+	b.chunk = grown(b.chunk, stride*C.lc_fma_chunk)
+	b.scratch = grown(b.scratch, len(b.rows)*stride*RowTile)
+	C.lc_fma_multiply(b.kernel.bits, unsafe.Pointer(&b.raw[0]), C.int(b.dtype), C.long(b.n), C.long(b.cols), (*C.float)(&x.floats[0]),
+		(*C.int32_t)(&b.rows[0]), C.long(len(b.rows)), (*C.float)(&b.chunk[0]), (*C.float)(&b.scratch[0]), (*C.float)(&dst[0]), C.long(stride), flag(add))
 }
 
 func flag(b bool) C.int {

@@ -11,6 +11,7 @@
 int lc_lapack_open(const char *name, lc_lapack *l) { return 1; }
 void lc_lapack_threads(const lc_lapack *l, int threads) {}
 int lc_lapack_eigenvalues(const lc_lapack *l, int threads, double *a, int64_t n, double *re, double *im) { return 1; }
+int lc_lapack_schur(const lc_lapack *l, int threads, double *a, int64_t n, double *z) { return 1; }
 int lc_lapack_svd(const lc_lapack *l, int threads, double *a, int64_t m, int64_t n, double *s, double *u, double *vt) { return 1; }
 void lc_lapack_multiply(const lc_lapack *l, int threads, int transa, int transb, int64_t m, int64_t n, int64_t k, const double *a,
                         int64_t lda, const double *b, int64_t ldb, double *c) {}
@@ -42,8 +43,9 @@ static int resolve(void *lib, int build, lc_lapack *l) {
 	memset(l, 0, sizeof *l);
 	l->geev = (lc_geev *)symbol(lib, prefix, "dgeev", fortran);
 	l->gesdd = (lc_gesdd *)symbol(lib, prefix, "dgesdd", fortran);
+	l->gees = (lc_gees *)symbol(lib, prefix, "dgees", fortran);
 	l->gemm = (lc_gemm *)symbol(lib, prefix, "dgemm", fortran);
-	if (!l->geev || !l->gesdd || !l->gemm)
+	if (!l->geev || !l->gesdd || !l->gees || !l->gemm)
 		return 0;
 	l->set_threads = (void (*)(int))symbol(lib, prefix, "openblas_set_num_threads", own);
 	const char *(*text)(void) = (const char *(*)(void))symbol(lib, prefix, "openblas_get_config", own);
@@ -143,6 +145,27 @@ int lc_lapack_eigenvalues(const lc_lapack *l, int threads, double *a, int64_t n,
 	l->geev("N", "N", &n, a, &n, re, im, &none, &one, &none, &one, work, &lwork, &info, 1, 1);
 	free(work);
 	return (int32_t)info;
+}
+
+int lc_lapack_schur(const lc_lapack *l, int threads, double *a, int64_t n, double *z) {
+	enter(l, threads);
+	int64_t info = 0, lwork = -1, none = 0;
+	double asked = 0, *values = malloc((size_t)(2 * n) * sizeof *values);
+	if (!values)
+		return LC_LAPACK_MEMORY;
+	l->gees("V", "N", NULL, &n, a, &n, &none, values, values + n, z, &n, &asked, &lwork, &none, &info, 1, 1);
+	int failed = (int32_t)info;
+	if (!failed) {
+		double *work = workspace(asked, &lwork, &failed);
+		if (work) {
+			info = 0;
+			l->gees("V", "N", NULL, &n, a, &n, &none, values, values + n, z, &n, work, &lwork, &none, &info, 1, 1);
+			failed = (int32_t)info;
+			free(work);
+		}
+	}
+	free(values);
+	return failed;
 }
 
 int lc_lapack_svd(const lc_lapack *l, int threads, double *a, int64_t m, int64_t n, double *s, double *u, double *vt) {

@@ -79,7 +79,7 @@ func loadLAPACK(file string) (*LAPACK, error) {
 	case 1:
 		return nil, errors.New("the library cannot be loaded")
 	default:
-		return nil, errors.New("the library has no dgeev, dgesdd and dgemm")
+		return nil, errors.New("the library has no dgeev, dgesdd, dgees and dgemm")
 	}
 	l.name = l.describe(file)
 	l.SetThreads(1)
@@ -132,6 +132,20 @@ func (l *LAPACK) Eigenvalues(a []float64, n int) ([]complex128, error) {
 		values[i] = complex(re[i], im[i])
 	}
 	return values, nil
+}
+
+// Schur is a = z t z' with z orthogonal and t upper triangular but for a standard
+// 2 x 2 block on the diagonal for each complex pair: (n, n) both.
+func (l *LAPACK) Schur(a []float64, n int) (t, z []float64, err error) {
+	if err := l.check("dgees", a, n, n); err != nil || n == 0 {
+		return nil, nil, err
+	}
+	t, z = transpose(a, n), make([]float64, n*n) // by columns
+	info := C.lc_lapack_schur(&l.lib, C.int(l.threads), address(t), C.int64_t(n), address(z))
+	if err := l.failure("dgees", info, n, n); err != nil {
+		return nil, nil, err
+	}
+	return transpose(t, n), transpose(z, n), nil
 }
 
 // SingularValues of a (m, n), from the largest.
@@ -210,6 +224,17 @@ func (l *LAPACK) failure(routine string, info C.int, m, n int) error {
 		reason = fmt.Sprintf("no convergence (info = %d)", info)
 	}
 	return fmt.Errorf("%s: %s of (%d, %d): %s", l.name, routine, m, n, reason)
+}
+
+// transpose of x (n, n).
+func transpose(x []float64, n int) []float64 {
+	y := make([]float64, len(x))
+	for i := range n {
+		for j := range n {
+			y[j*n+i] = x[i*n+j]
+		}
+	}
+	return y
 }
 
 func address(x []float64) *C.double { return (*C.double)(unsafe.Pointer(unsafe.SliceData(x))) }

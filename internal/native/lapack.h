@@ -12,6 +12,9 @@ typedef void lc_geev(const char *jobvl, const char *jobvr, const int64_t *n, dou
 typedef void lc_gesdd(const char *jobz, const int64_t *m, const int64_t *n, double *a, const int64_t *lda, double *s, double *u,
                       const int64_t *ldu, double *vt, const int64_t *ldvt, double *work, const int64_t *lwork, int64_t *iwork,
                       int64_t *info, size_t);
+typedef void lc_gees(const char *jobvs, const char *sort, void *select, const int64_t *n, double *a, const int64_t *lda, int64_t *sdim,
+                     double *wr, double *wi, double *vs, const int64_t *ldvs, double *work, const int64_t *lwork, int64_t *bwork,
+                     int64_t *info, size_t, size_t);
 typedef void lc_gemm(const char *transa, const char *transb, const int64_t *m, const int64_t *n, const int64_t *k,
                      const double *alpha, const double *a, const int64_t *lda, const double *b, const int64_t *ldb,
                      const double *beta, double *c, const int64_t *ldc, size_t, size_t);
@@ -20,6 +23,7 @@ typedef void lc_gemm(const char *transa, const char *transb, const int64_t *m, c
 typedef struct {
 	lc_geev *geev;
 	lc_gesdd *gesdd;
+	lc_gees *gees;
 	lc_gemm *gemm;
 	void (*set_threads)(int); // OpenBLAS's; null elsewhere
 	int parallel;             // OpenBLAS: 0 one thread, 1 its own threads, 2 OpenMP
@@ -40,6 +44,9 @@ void lc_lapack_threads(const lc_lapack *l, int threads);
 // lc_lapack_eigenvalues overwrites a (n, n). It returns LAPACK's info or one of
 // the codes above.
 int lc_lapack_eigenvalues(const lc_lapack *l, int threads, double *a, int64_t n, double *re, double *im);
+
+// lc_lapack_schur overwrites a (n, n), by columns, with T of a = Z T Z', and z with Z.
+int lc_lapack_schur(const lc_lapack *l, int threads, double *a, int64_t n, double *z);
 
 // lc_lapack_svd overwrites a, m by n by columns, with s from the largest; u, m
 // by k, and vt, k by n, by columns, where u is not null. Returns as above.

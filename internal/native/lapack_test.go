@@ -80,6 +80,27 @@ func TestLAPACKSVD(t *testing.T) {
 	}
 }
 
+// TestLAPACKSchur: z t z' is the matrix, z orthogonal, nothing below the blocks of t.
+func TestLAPACKSchur(t *testing.T) {
+	l := library(t)
+	const n = 40
+	a := normal(3, n*n)
+	form, z, err := l.Schur(slices.Clone(a), n)
+	if err != nil {
+		t.Fatal(err)
+	}
+	zt := l.Multiply(z, false, form, false, n, n, n)
+	near(t, "z t z'", l.Multiply(zt, false, z, true, n, n, n), a, 1e-12)
+	near(t, "z' z", l.Multiply(z, true, z, false, n, n, n), identity(n), 1e-13)
+	for i := range n {
+		for j := range i {
+			if form[i*n+j] != 0 && (j != i-1 || form[j*n+j] != form[i*n+i]) {
+				t.Errorf("t has %v at row %d, column %d", form[i*n+j], i, j)
+			}
+		}
+	}
+}
+
 // TestLAPACKMultiply compares with sums of products, under each transposition.
 func TestLAPACKMultiply(t *testing.T) {
 	l := library(t)

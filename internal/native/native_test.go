@@ -9,10 +9,12 @@ import (
 	"os/exec"
 	"slices"
 	"testing"
+
+	"github.com/layerclust/layerclust/internal/vec"
 )
 
-// kernels lists what this machine has: the one that Open chose, and oneDNN's
-// beside AMX where it is installed.
+// kernels lists what this machine has: the one that Open chose, and that of
+// processors without AMX.
 func kernels(t testing.TB) []*Kernel {
 	t.Helper()
 	k, err := Open()
@@ -21,7 +23,7 @@ func kernels(t testing.TB) []*Kernel {
 	}
 	all := []*Kernel{k}
 	if k.amx() {
-		if other, err := openLibrary(); err == nil {
+		if other, err := openFloats(); err == nil {
 			all = append(all, other)
 		}
 	}
@@ -44,6 +46,17 @@ func weight(r *rand.Rand, t DType, n, cols int) ([]byte, []float32) {
 	}
 	widen(values, raw, t)
 	return raw, values
+}
+
+// widen is what the elements of a file are as float32.
+func widen(dst []float32, raw []byte, t DType) {
+	if t != F32 {
+		vec.Widen(dst, raw, t == BF16)
+		return
+	}
+	for i := range dst {
+		dst[i] = math.Float32frombits(binary.LittleEndian.Uint32(raw[4*i:]))
+	}
 }
 
 // activations are rows as a norm leaves them, with one column that outweighs the others.
@@ -94,9 +107,7 @@ func TestMultiply(t *testing.T) {
 					b.Load(raw, dtype, c.n, c.cols)
 					dst := make([]float32, c.rows*Stride(c.n))
 					spans := []Span{{0, 16}, {c.rows - 16, c.rows}}
-					if err := b.Multiply(dst, rows, spans, false); err != nil {
-						t.Fatal(err)
-					}
+					b.Multiply(dst, rows, spans, false)
 					if e := worst(dst, Stride(c.n), x, w, spans, c.n, c.cols); e > 5e-6 {
 						t.Errorf("off by %.2g of the terms' norm", e)
 					}
@@ -116,15 +127,9 @@ func TestAdd(t *testing.T) {
 		b := k.NewBlock()
 		b.Load(raw, BF16, 32, 64)
 		once, twice := make([]float32, 16*32), make([]float32, 16*32)
-		for _, err := range []error{
-			b.Multiply(once, rows, []Span{{0, 16}}, false),
-			b.Multiply(twice, rows, []Span{{0, 16}}, false),
-			b.Multiply(twice, rows, []Span{{0, 16}}, true),
-		} {
-			if err != nil {
-				t.Fatal(err)
-			}
-		}
+		b.Multiply(once, rows, []Span{{0, 16}}, false)
+		b.Multiply(twice, rows, []Span{{0, 16}}, false)
+		b.Multiply(twice, rows, []Span{{0, 16}}, true)
 		for i, v := range once {
 			if d := math.Abs(float64(twice[i] - 2*v)); d > 1e-6*math.Abs(float64(v))+1e-6 {
 				t.Fatalf("%s: value %d is %v, want twice %v", k.Mode, i, twice[i], v)
@@ -147,14 +152,37 @@ func TestCompany(t *testing.T) {
 		among.Set(0, 800, 0, cols, activations(r, 800, cols), cols)
 		among.Set(48, 80, 0, cols, text, cols)
 		want, got := make([]float32, 80*n), make([]float32, 800*n)
-		if err := b.Multiply(want, alone, []Span{{0, 80}}, false); err != nil {
-			t.Fatal(err)
-		}
-		if err := b.Multiply(got, among, []Span{{0, 48}, {48, 128}, {128, 800}}, false); err != nil {
-			t.Fatal(err)
-		}
+		b.Multiply(want, alone, []Span{{0, 80}}, false)
+		b.Multiply(got, among, []Span{{0, 48}, {48, 128}, {128, 800}}, false)
 		if !slices.Equal(want, got[48*n:128*n]) {
 			t.Errorf("%s: the rows depend on their company", k.Mode)
+		}
+	}
+}
+
+// TestSameBits: both vector lengths add in the same order.
+func TestSameBits(t *testing.T) {
+	k, err := openFloats()
+	if err != nil || k.bits != 512 {
+		t.Skip("this processor has one vector length")
+	}
+	for _, n := range []int{1, 7, 33, 192} {
+		r := rand.New(rand.NewPCG(11, uint64(n)))
+		raw, _ := weight(r, F16, n, 700)
+		x := k.NewRows(48, 700, false)
+		x.Set(0, 48, 0, 700, activations(r, 48, 700), 700)
+		var got [2][]float32
+		for i, kernel := range []*Kernel{k, {Mode: "avx2", bits: 256}} {
+			b := kernel.NewBlock()
+			b.Load(raw, F16, n, 700)
+			got[i] = make([]float32, 48*Stride(n))
+			b.Multiply(got[i], x, []Span{{0, 48}}, false)
+		}
+		for row := range 48 {
+			at := row * Stride(n)
+			if !slices.Equal(got[0][at:at+n], got[1][at:at+n]) {
+				t.Fatalf("%d rows of a weight: row %d differs", n, row)
+			}
 		}
 	}
 }
@@ -170,9 +198,7 @@ func TestBF16(t *testing.T) {
 		b := k.NewBlock()
 		b.Load(raw, BF16, 32, 256)
 		dst := make([]float32, 16*32)
-		if err := b.Multiply(dst, rows, []Span{{0, 16}}, false); err != nil {
-			t.Fatal(err)
-		}
+		b.Multiply(dst, rows, []Span{{0, 16}}, false)
 		if e := worst(dst, 32, x, w, []Span{{0, 16}}, 32, 256); e > 1.0/128 || e < 1e-5 {
 			t.Errorf("%s: off by %.2g of the terms' norm", k.Mode, e)
 		}
@@ -188,7 +214,7 @@ func TestSetColumns(t *testing.T) {
 		whole.Set(0, 32, 0, 100, x, 100)
 		parts.Set(0, 32, 64, 36, x[64:], 100)
 		parts.Set(0, 32, 0, 64, x, 100)
-		if !slices.Equal(whole.tiles, parts.tiles) || !slices.Equal(whole.plain, parts.plain) {
+		if !slices.Equal(whole.tiles, parts.tiles) || !slices.Equal(whole.floats, parts.floats) {
 			t.Errorf("%s: the columns differ", k.Mode)
 		}
 	}
@@ -200,7 +226,7 @@ func TestCap(t *testing.T) {
 	if os.Getenv("DNNL_MAX_CPU_ISA") != "" {
 		t.Skip("this is the capped run")
 	}
-	if _, err := openLibrary(); err != nil {
+	if _, err := openFloats(); err != nil {
 		t.Skip(err)
 	}
 	for _, isa := range []string{"AVX512_CORE", "AVX2"} {
@@ -218,7 +244,6 @@ func TestMode(t *testing.T) {
 	if limit := os.Getenv("DNNL_MAX_CPU_ISA"); limit == "AVX2" && k.Mode != "avx2" || limit == "AVX512_CORE" && k.amx() {
 		t.Errorf("mode %s under a cap of %s", k.Mode, limit)
 	}
-	t.Log(k.Name())
 }
 
 func BenchmarkMultiply(b *testing.B) {
@@ -234,9 +259,7 @@ func BenchmarkMultiply(b *testing.B) {
 				dst := make([]float32, rows*n)
 				for b.Loop() {
 					block.Load(raw, BF16, n, cols)
-					if err := block.Multiply(dst, x, []Span{{0, rows}}, false); err != nil {
-						b.Fatal(err)
-					}
+					block.Multiply(dst, x, []Span{{0, rows}}, false)
 				}
 				b.ReportMetric(2*float64(rows)*n*cols*float64(b.N)/b.Elapsed().Seconds()/1e9, "GFLOP/s")
 			})

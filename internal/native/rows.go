@@ -1,6 +1,7 @@
 package native
 
 // #include "amx.h"
+// #include "fma.h"
 import "C"
 
 import (
@@ -17,12 +18,12 @@ const RowTile = 16
 func Padded(n int) int { return (n + RowTile - 1) / RowTile * RowTile }
 
 // Rows are activations ready for products: (rows, cols) in tiles of bfloat16
-// parts for AMX, and float32 as they are elsewhere.
+// parts for AMX, and of float32 elsewhere.
 type Rows struct {
 	rows, cols int
 	parts      int       // bfloat16 parts of each value
 	tiles      []uint16  // [chunk][row tile][col tile][part][512], as amx.h has it
-	plain      []float32 // (rows, cols)
+	floats     []float32 // [row tile][col][RowTile], as fma.h has it
 }
 
 // NewRows makes room for rows, a multiple of RowTile. With bf16 set each value
@@ -38,7 +39,7 @@ func (k *Kernel) NewRows(rows, cols int, bf16 bool) *Rows {
 	if k.amx() {
 		r.tiles = aligned(rows / RowTile * colTiles(cols) * r.parts * tileSize)
 	} else {
-		r.plain = make([]float32, rows*cols)
+		r.floats = make([]float32, rows*cols)
 	}
 	return r
 }
@@ -55,10 +56,10 @@ func (r *Rows) Set(row, n, col, cols int, x []float32, stride int) {
 	if row%RowTile != 0 || n%RowTile != 0 || row+n > r.rows || col%32 != 0 || col+cols > r.cols || n > 0 && len(x) < (n-1)*stride+cols {
 		panic("native: rows that do not fit")
 	}
-	if r.plain != nil {
-		for i := range n {
-			dst := r.plain[(row+i)*r.cols+col:][:cols]
-			copy(dst, x[i*stride:])
+	if r.floats != nil {
+		for i := row; i < row+n; i += RowTile {
+			dst := r.floats[i*r.cols+col*RowTile:][:cols*RowTile]
+			C.lc_fma_pack_rows((*C.float)(&x[(i-row)*stride]), C.long(stride), C.long(cols), (*C.float)(&dst[0]))
 			if r.parts == 1 {
 				vec.RoundBF16(dst)
 			}
