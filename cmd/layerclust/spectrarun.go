@@ -254,11 +254,11 @@ func (p *pace) count() (done, total int) {
 	return p.done, p.total
 }
 
-// left is the time that what is left will take, 0 where nothing tells.
+// left is the time that what is left will take, 0 where too little is done to tell.
 func (p *pace) left() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.made == 0 {
+	if p.made < p.work/200 {
 		return 0
 	}
 	rest := max(0, p.work-p.made-p.spared)
