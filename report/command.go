@@ -14,9 +14,9 @@ var incidental = map[string]bool{"--out": true, "--threads": true, "--max-memory
 
 // command is the run's command line on one line, quoted for a POSIX shell, so
 // that it can be copied and run again; the output folder is left to the reader.
-func command(t *table) string {
+func command(argv []string) string {
 	words := []string{"layerclust"}
-	args := t.Run.Argv[min(1, len(t.Run.Argv)):]
+	args := argv[min(1, len(argv)):]
 	for i := 0; i < len(args); i++ {
 		flag, _, joined := strings.Cut(args[i], "=")
 		if valued, ok := incidental[flag]; ok {

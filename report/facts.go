@@ -71,9 +71,17 @@ func orNone(s string) string {
 
 // modelName is the last part of the model's path.
 func modelName(t *table) string {
-	name := path.Base(strings.TrimRight(strings.ReplaceAll(t.Run.Model.Path, "\\", "/"), "/"))
-	if name == "." || name == "/" || name == "" {
-		return "stored states"
+	if name := lastPart(t.Run.Model.Path); name != "" {
+		return name
+	}
+	return "stored states"
+}
+
+// lastPart is the last part of a path of any system, "" where there is none.
+func lastPart(p string) string {
+	name := path.Base(strings.TrimRight(strings.ReplaceAll(p, "\\", "/"), "/"))
+	if name == "." || name == "/" {
+		return ""
 	}
 	return name
 }

@@ -116,7 +116,7 @@ func TestScriptParses(t *testing.T) {
 	if err != nil {
 		t.Skip("no node here")
 	}
-	js, err := script()
+	js, err := joined(scripts)
 	if err != nil {
 		t.Fatal(err)
 	}

@@ -18,13 +18,8 @@ func renderMarkdown(t *table, figs []figure) []byte {
 		m.line("- %s", esc(unmarked(s)))
 	}
 	m.gap()
-	m.notices(t)
-	for _, f := range figs {
-		m.line("![%s](%s/%s)", esc(f.Title), figuresDir, f.File)
-		m.gap()
-		m.line("*%s*", esc(f.Caption))
-		m.gap()
-	}
+	m.notices(notices(t))
+	m.figures(figs)
 	m.adapters(t)
 	for _, metric := range []string{"cosine_mean", "clusters", "effective_rank", "drift", agreementMetric, "cka_base"} {
 		m.depthTable(t, metric)
@@ -63,8 +58,7 @@ func (m *markdown) table(title string, header []string, rows [][]string) {
 	m.gap()
 }
 
-func (m *markdown) notices(t *table) {
-	list := notices(t)
+func (m *markdown) notices(list []string) {
 	if len(list) == 0 {
 		return
 	}
@@ -75,6 +69,35 @@ func (m *markdown) notices(t *table) {
 		m.line("- %s", esc(s))
 	}
 	m.gap()
+}
+
+// figures shows drawings with their captions.
+func (m *markdown) figures(figs []figure) {
+	for _, f := range figs {
+		m.line("![%s](%s/%s)", esc(f.Title), figuresDir, f.File)
+		m.gap()
+		m.line("*%s*", esc(f.Caption))
+		m.gap()
+	}
+}
+
+// facts writes a list of names and values.
+func (m *markdown) facts(list []fact) {
+	for _, f := range list {
+		m.line("- %s: %s", esc(f.Name), esc(f.Value))
+	}
+}
+
+// definition defines one measure.
+func (m *markdown) definition(d analyze.Definition) {
+	s := fmt.Sprintf("- **%s**: %s", esc(d.Name), esc(d.Formula))
+	if d.Source != "" {
+		s += fmt.Sprintf(" (%s)", esc(d.Source))
+	}
+	if d.Note != "" {
+		s += " " + esc(d.Note)
+	}
+	m.line("%s", s)
 }
 
 func (m *markdown) adapters(t *table) {
@@ -136,22 +159,15 @@ func (m *markdown) losses(t *table) {
 
 func (m *markdown) masked(t *table) {
 	header, rows := maskedTable(t)
-	const most = 40 // of a long table nobody reads more in a note; run.json has all
-	if len(rows) > most {
-		rest := len(rows) - most
-		rows = append(slices.Clone(rows[:most]), append([]string{fmt.Sprintf("and %d more", rest)}, make([]string, len(header)-1)...))
-	}
-	m.table("Tokens left out by the default mask", header, rows)
+	m.table("Tokens left out by the default mask", header, cut(rows, 40)) // run.json has all
 }
 
 func (m *markdown) provenance(t *table) {
 	m.gap()
 	m.line("## Provenance")
 	m.gap()
-	for _, f := range provenance(t) {
-		m.line("- %s: %s", esc(f.Name), esc(f.Value))
-	}
-	m.fenced(command(t))
+	m.facts(provenance(t))
+	m.fenced(command(t.Run.Argv))
 	for _, name := range sortedKeys(t.Run.Model.SHA256) {
 		m.line("- sha256 %s: %s", esc(name), esc(t.Run.Model.SHA256[name]))
 	}
@@ -190,14 +206,7 @@ func (m *markdown) methods(t *table) {
 		if !slices.Contains(t.metrics, d.Name) {
 			continue
 		}
-		s := fmt.Sprintf("- **%s**: %s", esc(d.Name), esc(d.Formula))
-		if d.Source != "" {
-			s += fmt.Sprintf(" (%s)", esc(d.Source))
-		}
-		if d.Note != "" {
-			s += " " + esc(d.Note)
-		}
-		m.line("%s", s)
+		m.definition(d)
 	}
 }
 

@@ -1,7 +1,6 @@
 package report
 
 import (
-	"bytes"
 	"encoding/json"
 	"fmt"
 	"html/template"
@@ -55,24 +54,21 @@ type SimulationFile struct {
 
 // simulationPage is what the template shows.
 type simulationPage struct {
-	CSP, Title, Lead string
-	CSS              template.CSS
-	JS               template.JS
-	Data             template.JS
-	Findings         []template.HTML
-	Notices          []string
-	Movies           []Movie
-	Figures          []pageFigure
-	Tables           []SimTable
-	Facts            []fact
-	Command          string
+	shell
+	Lead     string
+	Findings []template.HTML
+	Notices  []string
+	Movies   []Movie
+	Figures  []pageFigure
+	Tables   []pageTable
+	Facts    []fact
+	Command  string
 }
 
-// simulationScripts is the script of the page: the panels of a run find nothing
-// of theirs on it.
-var simulationScripts = []string{"core.js", "depth.js", "heat.js", "clusters.js", "movie.js", "main.js"}
+// simulationScripts is the script of the page.
+var simulationScripts = []string{"core.js", "movie.js", "main.js"}
 
-var simulationTemplate = template.Must(template.ParseFS(assets, "assets/simulation.html.tmpl"))
+var simulationTemplate = parsePage("simulation.html.tmpl")
 
 // WriteSimulation puts the page, its figures and the files given into dir, all
 // or none; the last file given says that the folder is complete.
@@ -115,56 +111,27 @@ func (s *Simulation) figures() []figure {
 }
 
 func (s *Simulation) render(figs []figure) ([]byte, error) {
-	css, err := stylesheet()
+	shell, err := newShell(label(s.Title), simulationScripts, "simulation.css")
 	if err != nil {
 		return nil, err
 	}
-	more, err := assets.ReadFile("assets/simulation.css")
-	if err != nil {
-		return nil, err
-	}
-	css += string(more)
-	js, err := joined(simulationScripts)
-	if err != nil {
-		return nil, err
-	}
-	p := simulationPage{
-		CSP: fmt.Sprintf("default-src 'none'; script-src '%s'; style-src '%s'; img-src data: blob:; base-uri 'none'; form-action 'none'",
-			digest(js), digest(css)),
-		Title: label(s.Title), Lead: s.Lead, CSS: template.CSS(css), JS: template.JS(js), Data: template.JS(s.payload()),
-		Notices: s.Notices, Movies: s.Movies, Tables: s.Tables, Command: clip(s.Command, 20_000),
-	}
+	shell.Data = template.JS(s.payload()) // encode has escaped it
+	p := simulationPage{shell: shell, Lead: s.Lead, Notices: s.Notices, Movies: s.Movies,
+		Figures: pageFigures(figs), Command: clip(s.Command, 20_000)}
 	for _, f := range s.Findings {
 		p.Findings = append(p.Findings, template.HTML(template.HTMLEscapeString(f)))
 	}
 	for _, f := range s.Facts {
 		p.Facts = append(p.Facts, fact{f[0], clip(f[1], 1000)})
 	}
-	for _, f := range figs {
-		p.Figures = append(p.Figures, pageFigure{File: f.File, Title: f.Title, Caption: f.Caption, SVG: template.HTML(f.SVG.page())}) // drawing escapes every text
+	for _, t := range s.Tables {
+		p.Tables = append(p.Tables, pageTable{ID: t.ID, Title: t.Title, Header: t.Header, Rows: t.Rows})
 	}
-	var b bytes.Buffer
-	err = simulationTemplate.Execute(&b, p)
-	return b.Bytes(), err
+	return execute(simulationTemplate, p)
 }
 
-// joined is scripts within one function, so that nothing of them is global.
-func joined(names []string) (string, error) {
-	var b bytes.Buffer
-	b.WriteString("(() => {\n\"use strict\";\n")
-	for _, name := range names {
-		js, err := assets.ReadFile("assets/" + name)
-		if err != nil {
-			return "", err
-		}
-		b.Write(js)
-	}
-	b.WriteString("})();\n")
-	return b.String(), nil
-}
-
-// payload is the data of the page's script: what core.js reads of a run, empty,
-// and the movies with their coordinates at four digits.
+// payload is the data of the page's script: the movies with their coordinates at
+// four digits.
 func (s *Simulation) payload() []byte {
 	type panel struct {
 		MoviePanel
@@ -185,9 +152,7 @@ func (s *Simulation) payload() []byte {
 			movies[i].Panels = append(movies[i].Panels, out)
 		}
 	}
-	none := []string{}
-	return encode(map[string]any{"lines": none, "hists": none, "parts": none, "pieces": none, "prompts": none, "sites": none,
-		"metrics": none, "variants": none, "figureCSS": standaloneCSS(), "movies": movies})
+	return encode(map[string]any{"figureCSS": standaloneCSS(), "movies": movies})
 }
 
 // appendRounded writes coordinates to four significant digits: more than a

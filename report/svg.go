@@ -105,30 +105,34 @@ func (s scale) at(v float64) float64 {
 	if s.d1 == s.d0 {
 		return (s.p0 + s.p1) / 2
 	}
+	if math.IsInf(s.d1-s.d0, 0) { // the ends of float64: halves have a difference
+		return s.p0 + (v/2-s.d0/2)/(s.d1/2-s.d0/2)*(s.p1-s.p0)
+	}
 	return s.p0 + (v-s.d0)/(s.d1-s.d0)*(s.p1-s.p0)
 }
 
 // domain is the range of an axis that shows lo to hi: zero is taken in where
 // it is near, and a little air is left where it is not the edge.
 func domain(lo, hi float64) (float64, float64) {
-	if lo == hi {
-		pad := math.Max(math.Abs(lo)*0.1, 0.1)
-		return lo - pad, hi + pad
-	}
-	air := (hi - lo) * 0.05
+	air, floor := hi/20-lo/20, math.Inf(-1)
 	switch {
+	case lo == hi:
+		air = math.Max(math.Abs(lo)*0.1, 0.1)
 	case lo >= 0 && lo < 0.4*hi:
-		return 0, hi + air
+		lo, floor = 0, 0
 	case lo >= 0:
-		return math.Max(0, lo-air), hi + air
+		floor = 0
 	}
-	return lo - air, hi + air
+	return math.Max(math.Max(lo-air, floor), -math.MaxFloat64), math.Min(hi+air, math.MaxFloat64)
 }
 
 // ticks returns the round values between lo and hi, about n of them, and the
-// text of each.
+// text of each; the two ends alone where floats are too coarse for steps.
 func ticks(lo, hi float64, n int) (values []float64, labels []string) {
 	step := niceStep((hi - lo) / float64(n))
+	if !(lo+step > lo && hi-step < hi) || !finite(step) {
+		return []float64{lo, hi}, []string{short(lo), short(hi)}
+	}
 	decimals := max(0, -int(math.Floor(math.Log10(step)+1e-9)))
 	first, last := math.Ceil(lo/step-1e-9), math.Floor(hi/step+1e-9)
 	for k := first; k <= last; k++ {

@@ -79,3 +79,12 @@ func TestAxisOrder(t *testing.T) {
 		t.Error("L-raw does not stand beside L, but on it")
 	}
 }
+
+// Ranges that floats cannot be divided in, as a hostile table may ask for, end.
+func TestTicksOfNoRange(t *testing.T) {
+	for _, r := range [][2]float64{{0, 5e-324}, {-1e308, 1e308}, {1e300, 1e300 * (1 + 1e-16)}, {3, 3}} {
+		if values, labels := ticks(r[0], r[1], 5); len(values) > 12 || len(values) != len(labels) {
+			t.Errorf("%v has %d ticks", r, len(values))
+		}
+	}
+}

@@ -14,6 +14,7 @@ type Chart struct {
 	LogX, LogY           bool
 	XRange, YRange       [2]float64 // both 0: as the data have it
 	Diagonal             bool       // draw y = x, and name it
+	WholeX               bool       // only whole numbers are marked on x
 	Series               []XYSeries
 }
 
@@ -58,6 +59,12 @@ func (c *Chart) draw() *drawing {
 	d.upright(20, (top+bottom)/2, "label", c.YLabel)
 	d.line(marginLeft, bottom, right, bottom, "axis")
 	for _, t := range x.ticks(8) {
+		if c.WholeX && t.value != math.Trunc(t.value) {
+			continue
+		}
+		if c.WholeX {
+			t.text = strconv.FormatFloat(t.value, 'f', -1, 64)
+		}
 		d.line(x.at(t.value), bottom, x.at(t.value), bottom+5, "axis")
 		d.text(x.at(t.value), bottom+18, "tick", "middle", t.text)
 	}
@@ -130,7 +137,7 @@ func (c *Chart) axis(asked [2]float64, log bool, of func(*XYSeries) [][]float64,
 		lo, hi = 0.5, 1
 	case log:
 		air := math.Max(math.Pow(hi/lo, 0.04), 1.02)
-		lo, hi = lo/air, hi*air
+		lo, hi = math.Max(lo/air, math.SmallestNonzeroFloat64), math.Min(hi*air, math.MaxFloat64)
 	default:
 		lo, hi = domain(lo, hi)
 	}
@@ -176,7 +183,7 @@ func (a plotAxis) ticks(n int) []tick {
 	}
 	for k := math.Floor(math.Log10(a.lo)); k <= math.Ceil(math.Log10(a.hi)); k++ {
 		for _, m := range steps {
-			if v, _ := strconv.ParseFloat(fmt.Sprintf("%ge%d", m, int(k)), 64); v >= a.lo*(1-1e-9) && v <= a.hi*(1+1e-9) {
+			if v, _ := strconv.ParseFloat(fmt.Sprintf("%ge%d", m, int(k)), 64); finite(v) && v >= a.lo*(1-1e-9) && v <= a.hi*(1+1e-9) {
 				out = append(out, tick{v, strconv.FormatFloat(v, 'g', -1, 64)})
 			}
 		}

@@ -150,27 +150,33 @@ func shiftedRho(x, y []float64, t trend) []float64 {
 	return rho
 }
 
+// family is what joins share that are corrected for each other by shifts.
+type family struct {
+	adapter       string
+	first, shifts int // blocks
+}
+
+func (j *joined) family() family { return family{j.Adapter, j.Points[0].Layer, j.Shifts} }
+
 // correct fills in PMax and PHolm.
 func correct(joins []joined) {
+	most := map[family][]float64{} // the largest |rho| of the family at each shift
 	for i := range joins {
-		a := &joins[i]
-		most := make([]float64, a.Shifts) // over the joins, at each shift
-		for k := range joins {
-			b := &joins[k]
-			if b.Adapter != a.Adapter || b.Shifts != a.Shifts || b.Points[0].Layer != a.Points[0].Layer {
-				continue
-			}
-			for s, rho := range b.shifted {
-				if rho > most[s] { // never with NaN
-					most[s] = rho
-				}
+		j := &joins[i]
+		of := j.family()
+		if most[of] == nil {
+			most[of] = make([]float64, j.Shifts)
+		}
+		for s, rho := range j.shifted {
+			if rho > most[of][s] { // never with NaN
+				most[of][s] = rho
 			}
 		}
-		a.PMax = reached(most, math.Abs(a.Rho))
 	}
 	order := make([]int, len(joins))
-	for i := range order {
+	for i := range joins {
 		order[i] = i
+		joins[i].PMax = reached(most[joins[i].family()], math.Abs(joins[i].Rho))
 	}
 	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(joins[a].P, joins[b].P) })
 	least := 0.0

@@ -4,11 +4,13 @@ import "errors"
 
 // krylovPays is the side from which the few leading values come faster by products
 // with the matrix than by decomposing it whole, where they are at most one in
-// krylovShare of all. Eigenvalues of a matrix without structure, which lie as densely as
-// can be on a disc, need more products than singular values.
+// krylovShare of all. Eigenvalues that lie as densely as can be on a disc, as those of
+// random matrices do, need more products than a decomposition costs; whether they
+// do shows by trying, for half as many products as the matrix has rows, a third of
+// that cost or less.
 const (
 	krylovPays      = 1024
-	krylovPaysEigen = 3072
+	krylovPaysEigen = 2048
 	krylovShare     = 40
 )
 
@@ -55,7 +57,7 @@ func (m Matrix) largest(s Solver, top int) ([]float64, error) {
 // and the other one of a pair where that would cut it. m is kept.
 func (m Matrix) leadingEigenvalues(s Solver, top int) ([]complex128, error) {
 	if m.few(top, krylovPaysEigen) {
-		values, err := LeadingEigenvalues(s, m.asMap(s), top, Krylov{})
+		values, err := LeadingEigenvalues(s, m.asMap(s), top, Krylov{Products: m.Rows / 2})
 		if !unfinished(err) {
 			SortEigenvalues(values)
 			return values, err

@@ -48,6 +48,9 @@ func TestLeadingOfLarge(t *testing.T) {
 		t.Fatal(err)
 	}
 	setNear(t, "leading", eig, [][2]float64{{-3, 0}, {2, 1}, {2, -1}, {1, 0}, {0.4, 0.3}, {0.4, -0.3}}, 3e-11)
+	if _, err := LeadingEigenvalues(Gonum{}, m.asMap(Gonum{}), 5, Krylov{Products: m.Rows / 2}); err != nil {
+		t.Error("the decomposition was needed after all:", err)
+	}
 	d, err := topTriplets(Gonum{}, m, 3) // of a normal matrix: the moduli
 	if err != nil {
 		t.Fatal(err)

@@ -43,7 +43,8 @@ func (s Separation) Gap() float64 {
 // finds it from their positions).
 //
 // It is a reading: the same head in all layers, A'A = I, no norms, no other heads, no
-// MLP, none of which a transformer has.
+// MLP, of which no transformer is made. A norm before attention makes it slower by the
+// root mean square of the residual stream.
 func (s Separation) Time(epsT float64) float64 {
 	return theory.Switch{Scaled: epsT}.Time(s.Gap())
 }

@@ -14,19 +14,16 @@ func newReportCommand() *cobra.Command {
 	var asJSON bool
 	cmd := &cobra.Command{
 		Use:   "report DIR",
-		Short: "Draw the report again from the tables of a run, without the model",
+		Short: "Draw the report again from the tables of a run or of spectra, without the model",
 		Args:  cobra.ExactArgs(1),
 		RunE: func(cmd *cobra.Command, args []string) error {
-			result, err := report.Read(args[0])
+			findings, err := redraw(args[0])
 			if err != nil {
-				return loader.InputErrorf("%w", err)
-			}
-			if err := report.Render(args[0], result); err != nil {
-				return writeError(args[0], err)
+				return err
 			}
 			page := filepath.Join(args[0], "report.html")
 			if asJSON {
-				return writeJSON(cmd.OutOrStdout(), map[string]any{"report": page, "findings": nonNil(report.Headlines(result))})
+				return writeJSON(cmd.OutOrStdout(), map[string]any{"report": page, "findings": nonNil(findings)})
 			}
 			_, err = fmt.Fprintln(cmd.OutOrStdout(), page)
 			return err
@@ -34,4 +31,20 @@ func newReportCommand() *cobra.Command {
 	}
 	cmd.Flags().BoolVar(&asJSON, "json", false, "the summary as one JSON object")
 	return cmd
+}
+
+// redraw draws the report of a folder anew, and gives its findings.
+func redraw(dir string) ([]string, error) {
+	if report.IsSpectra(dir) {
+		info, result, err := report.ReadSpectra(dir)
+		if err != nil {
+			return nil, loader.InputErrorf("%w", err)
+		}
+		return report.SpectraHeadlines(info, result), writeError(dir, report.WriteSpectra(dir, *info, result))
+	}
+	result, err := report.Read(dir)
+	if err != nil {
+		return nil, loader.InputErrorf("%w", err)
+	}
+	return report.Headlines(result), writeError(dir, report.Render(dir, result))
 }

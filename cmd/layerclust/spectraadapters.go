@@ -27,8 +27,15 @@ func (u *update) factors() *spectra.Factors {
 	return &spectra.Factors{Rank: l.Rank, In: l.In, Out: l.Out, A: l.A, B: l.B, Scale: l.Scale * u.adapter.Scale}
 }
 
-// updates adds the spectra of every adapter's updates.
+// updates adds the spectra of every adapter's updates. They take milliseconds, so
+// that the files are hashed after them, beside the rest.
 func (f *spectraFlags) updates(ctx context.Context, job *spectraJob) error {
+	err := f.addUpdates(ctx, job)
+	job.digests = job.startDigests(ctx)
+	return err
+}
+
+func (f *spectraFlags) addUpdates(ctx context.Context, job *spectraJob) error {
 	if !f.wants("lora") && !f.wants("overlap") {
 		return nil
 	}

@@ -62,7 +62,6 @@ func (f *spectraFlags) open(ctx context.Context, args []string, stderr io.Writer
 	if job.out, err = openSpectraOutput(f.out, f.fresh, job.info.Fingerprint); err != nil {
 		return nil, err
 	}
-	job.digests = job.startDigests(ctx)
 	job.lap("load")
 	return job, nil
 }

@@ -20,6 +20,7 @@ import (
 	"github.com/layerclust/layerclust/analyze"
 	"github.com/layerclust/layerclust/analyze/spectra"
 	"github.com/layerclust/layerclust/loader"
+	"github.com/layerclust/layerclust/report"
 )
 
 // Files of spectra. The first says that the folder is complete, and is the one
@@ -161,8 +162,10 @@ func (j *spectraJob) write(f *spectraFlags) error {
 	return j.out.commit()
 }
 
-// page draws report.html into the folder on its way.
-func (j *spectraJob) page() error { return nil }
+// page draws report.html, report.md and the figures into the folder on its way.
+func (j *spectraJob) page() error {
+	return report.WriteSpectra(j.out.partial, j.info, j.result)
+}
 
 // addDigests completes what spectra.json says of the inputs with their digests.
 func (j *spectraJob) addDigests() error {

@@ -19,7 +19,7 @@ func (j *spectraJob) describeJoins(left map[string][]spectra.Agreement) {
 		"join correction": "p_max: the largest |rho| of all joins of the adapter, at the same shift, at most as rare; p_holm: Holm over all rows, at least their number over the blocks, so that it says little of a long table",
 		"join heads":      "none per head: a run has no output of single heads",
 		"second cluster": fmt.Sprintf("a leading eigenvalue counts as dominant where it is real, positive and %g of it ahead of the next modulus; the time is (eps T)/(its gap) blocks, one block a unit of time, derived here and not in the paper; "+
-			"eps T = ln(1/r*)/2 hangs on where the tokens' clusters lie and is taken from %.4g to %.4g, its range for the paper's 20 random tokens in the plane", spectra.DominanceMargin, spectra.PaperEpsT[0], spectra.PaperEpsT[1]),
+			"eps T = ln(1/r*)/2 hangs on where the tokens' clusters lie and is taken from %.4g to %.4g, its range for the paper's 20 random tokens in the plane. Tokens reach V through a norm and are added to longer ones, so that all is slower by the root mean square of the residual stream", spectra.DominanceMargin, spectra.PaperEpsT[0], spectra.PaperEpsT[1]),
 	} {
 		j.info.Conventions[name] = text
 	}
@@ -109,8 +109,8 @@ func (j *spectraJob) prediction(adapter, quantity, what, unit string) string {
 	if unit == "block" {
 		return text + fmt.Sprintf("; with the median gap (%s) in every block the second cluster would begin after %s", brief(middle.Gap()), times(middle))
 	}
-	return text + fmt.Sprintf("; no head acts alone, so that this predicts nothing of the model. By itself in every block, the one with the largest gap (%s) would begin its second cluster after %s, the median one (%s) after %s",
-		brief(led[0].Gap()), times(led[0]), brief(middle.Gap()), times(middle))
+	return text + fmt.Sprintf("; no head acts alone, so that this predicts nothing of the model. By itself in every block the one with the median gap (%s) would begin its second cluster after %s",
+		brief(middle.Gap()), times(middle))
 }
 
 // dominant are the maps that one eigenvalue dominates, from the largest gap.
@@ -125,7 +125,8 @@ func dominant(list []spectra.Separation) []spectra.Separation {
 	return led
 }
 
-// times are the earliest and the latest time of a second cluster.
+// times are the earliest and the latest time of a second cluster, of tokens of root
+// mean square 1.
 func times(s spectra.Separation) string {
 	return fmt.Sprintf("%s to %s blocks", brief(s.Time(spectra.PaperEpsT[0])), brief(s.Time(spectra.PaperEpsT[1])))
 }

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"strconv"
 	"strings"
 	"sync"
 	"unsafe"
@@ -33,7 +34,8 @@ type LAPACK struct {
 }
 
 const (
-	lapackEnv  = "LAYERCLUST_LAPACK" // names the library's file, and no other is tried
+	threadsEnv = "OPENBLAS_NUM_THREADS" // OpenBLAS's own: how many threads a call uses; 1 where it is not set
+	lapackEnv  = "LAYERCLUST_LAPACK"    // names the library's file, and no other is tried
 	lapackHelp = "OpenBLAS is several times faster at this: apt install libopenblas0, dnf install openblas, brew install openblas or conda install openblas; " + lapackEnv + " names the file of one elsewhere"
 )
 
@@ -70,7 +72,9 @@ func lapackNames() []string {
 	return []string{"libopenblas.so.0", "libopenblas.so", "libopenblas64.so.0", "liblapack.so.3"}
 }
 
-// loadLAPACK loads one library, to work on one thread a call.
+// loadLAPACK loads one library, to work on one thread a call unless told otherwise:
+// several matrices side by side are faster than several threads on one, do not
+// depend on how many there are, and do not wait for each other (docs/SPECTRA.md).
 func loadLAPACK(file string) (*LAPACK, error) {
 	name := C.CString(file)
 	defer C.free(unsafe.Pointer(name))
@@ -83,7 +87,8 @@ func loadLAPACK(file string) (*LAPACK, error) {
 		return nil, errors.New("the library has no dgeev, dgesdd, dgees and dgemm")
 	}
 	l.name = l.describe(file)
-	l.SetThreads(1)
+	threads, _ := strconv.Atoi(os.Getenv(threadsEnv))
+	l.SetThreads(threads)
 	return l, nil
 }
 
@@ -101,8 +106,14 @@ func (l *LAPACK) describe(file string) string {
 	return name
 }
 
-// Name is the library, its version and its kernels, as "OpenBLAS 0.3.21 (SkylakeX)".
-func (l *LAPACK) Name() string { return l.name }
+// Name is the library, its version and its kernels, as "OpenBLAS 0.3.21 (SkylakeX)",
+// and how many threads a call uses where that is not one.
+func (l *LAPACK) Name() string {
+	if l.threads == 1 || l.lib.set_threads == nil {
+		return l.name
+	}
+	return fmt.Sprintf("%s, %d threads a call", l.name, l.threads)
+}
 
 // SetThreads lets each call use n threads, where the library is OpenBLAS, from
 // the next call on. It is not for use while others are calling. The last digits

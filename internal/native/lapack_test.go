@@ -219,6 +219,25 @@ func TestLAPACKElsewhere(t *testing.T) {
 	}
 }
 
+// TestLAPACKThreadsOfOpenBLAS: its own variable decides, and the name says so.
+func TestLAPACKThreadsOfOpenBLAS(t *testing.T) {
+	l := library(t)
+	if os.Getenv(threadsEnv) == "2" {
+		if l.Threads() != 2 || strings.HasPrefix(l.Name(), "OpenBLAS") && !strings.Contains(l.Name(), "2 threads") {
+			t.Errorf("%s: %d threads a call", l.Name(), l.Threads())
+		}
+		return
+	}
+	if os.Getenv(threadsEnv) == "" && l.Threads() != 1 {
+		t.Errorf("%d threads a call", l.Threads())
+	}
+	cmd := exec.Command(os.Args[0], "-test.run", "TestLAPACKThreadsOfOpenBLAS|TestLAPACKSVD")
+	cmd.Env = append(os.Environ(), threadsEnv+"=2")
+	if out, err := cmd.CombinedOutput(); err != nil {
+		t.Errorf("%v\n%s", err, out)
+	}
+}
+
 // TestLAPACKKernels: OpenBLAS that does not know the processor still uses its vectors.
 func TestLAPACKKernels(t *testing.T) {
 	l := library(t)

@@ -43,7 +43,7 @@ function clustersPanel(root) {
   const state = { prompt: prompts[0], site: 0, layer: 0, variants: [0, Math.min(1, data.variants.length - 1)], highlight: null };
   state.layer = Math.floor(axisOf(0).layers.length / 2);
   const columns = make("div", { class: "side" });
-  const layerSlider = slider(state.site, state.layer, (i) => { state.layer = i; update(); });
+  const layerSlider = siteSlider(state.site, state.layer, (i) => { state.layer = i; update(); });
   const set = (field) => (value) => { state[field] = value; state.highlight = null; update(); };
   const names = data.variants.map((name, i) => [i, name]);
   const pick = (side) => choice(side ? "Right" : "Left", names, state.variants[side], (v) => { state.variants[side] = v; update(); });
@@ -184,3 +184,5 @@ function clustersPanel(root) {
   document.addEventListener("themechange", update);
   update();
 }
+
+panels.push(["clusters-panel", clustersPanel]);

@@ -1,37 +1,13 @@
-// ---- Data: what the page draws from, as payload.go writes it. ----
+// ---- Data: what the page draws from, as payload.go, simulation.go and spectrapayload.go write it. ----
 
 const data = JSON.parse(document.getElementById("data").textContent);
-const ALL = -1; // the prompt that is the mean over all prompts
-const NOISE = -1, MASKED = -2; // cluster labels that are no cluster
-
 const key = (...parts) => parts.join("|");
 
-/** Lines by variant, prompt, site, metric and mask: {n, value, lo, hi} over layers. */
-const lines = new Map(data.lines.map(([v, p, s, m, k, n, value, lo, hi]) => [key(v, p, s, m, k), { n, value, lo, hi }]));
-/** Histograms by variant, prompt, site and mask: [first bin, count, ...] or null, over layers. */
-const hists = new Map((data.hists || []).map(([v, p, s, k, layers]) => [key(v, p, s, k), layers]));
-/** Partitions by variant, prompt and site: labels or null, over layers. */
-const parts = new Map((data.parts || []).map(([v, p, s, layers]) => [key(v, p, s), layers]));
-/** Token pieces by prompt; their positions where a prompt has no text, as of stored states. */
-const pieces = new Map((data.pieces || []).map(([p, list]) => [p, list.length ? list : Array.from({ length: data.prompts[p].n }, (_, t) => String(t))]));
-
-const axisOf = (site) => data.axes[data.sites[site]];
-const isRaw = (layer) => layer.endsWith("-raw");
-const promptName = (p) => (p === ALL ? (data.count === 1 ? "all (one prompt)" : `all ${data.count} prompts (mean)`) : data.prompts[p].id);
+/** panels are the parts of the page that draw themselves: [id of their element, function]. */
+const panels = [];
 
 /** seriesClass gives variant i its colour and dash, as seriesClass in palette.go does. */
 const seriesClass = (i) => (i === 0 ? "s0" : `s${1 + ((i - 1) % 6)} d${Math.floor((i - 1) / 6) % 4}`);
-
-/** layerName says what a layer is in words. */
-function layerName(site, i) {
-  const { layers } = axisOf(site);
-  const layer = layers[i];
-  if (data.sites[site] !== "resid") return `block ${layer}, ${data.sites[site]} output`;
-  if (isRaw(layer)) return `last block, before the final norm (${layer})`;
-  if (layer === "0") return "hidden_states[0], embeddings";
-  if (layers.includes(layer + "-raw")) return `hidden_states[${layer}], after the final norm`;
-  return `hidden_states[${layer}], after ${layer} ${layer === "1" ? "block" : "blocks"}`;
-}
 
 // ---- Elements. Text is always set as text, never parsed as markup. ----
 
@@ -71,17 +47,32 @@ function segments(label, options, selected, change) {
 }
 segments.count = 0;
 
-/** slider chooses a layer of a site; it is how a keyboard reaches every layer. */
-function slider(site, selected, change) {
-  const { layers } = axisOf(site);
-  const input = make("input", { type: "range", min: 0, max: layers.length - 1, step: 1, "aria-label": "layer",
+/** slider chooses one of n places, named by nameOf; it is how a keyboard reaches them all. */
+function slider(label, n, nameOf, selected, change) {
+  const input = make("input", { type: "range", min: 0, max: n - 1, step: 1, "aria-label": label,
     input: () => { tell(); change(Number(input.value)); } });
   const name = make("span");
-  const tell = () => { name.textContent = "Layer: " + layerName(site, Number(input.value)); input.setAttribute("aria-valuetext", name.textContent); };
+  const tell = () => { name.textContent = nameOf(Number(input.value)); input.setAttribute("aria-valuetext", name.textContent); };
   const node = make("label", { class: "grow" }, name, input);
   node.set = (i) => { input.value = i; tell(); };
+  node.at = () => Number(input.value);
   node.set(selected);
   return node;
+}
+
+/** player is a slider with a button that plays it from the first place to the last. */
+function player(label, n, nameOf, selected, change) {
+  let timer = null;
+  const stop = () => { clearInterval(timer); timer = null; play.textContent = "Play"; };
+  const track = slider(label, n, nameOf, selected, (k) => { stop(); change(k); });
+  const go = (k) => { track.set(k); change(k); };
+  const begin = () => {
+    if (track.at() >= n - 1) go(0);
+    play.textContent = "Pause";
+    timer = setInterval(() => (track.at() >= n - 1 ? stop() : go(track.at() + 1)), Math.max(30, Math.min(400, 8000 / n)));
+  };
+  const play = make("button", { type: "button", click: () => (timer ? stop() : begin()) }, "Play");
+  return make("div", { class: "moviebar" }, play, track);
 }
 
 // ---- Numbers. ----

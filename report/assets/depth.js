@@ -167,3 +167,5 @@ function depthAxis(svg, site, x, left, right, bottom) {
   const what = !resid ? "block" : !wide ? "layer" : "layer (hidden_states index; 0 = embeddings" + (raw < 0 ? ")" : "; raw = last block before the final norm)");
   svg.append(draw("text", { class: "label", x: (left + right) / 2, y: bottom + 40, "text-anchor": "middle" }, what));
 }
+
+panels.push(["depth-panel", depthPanel]);

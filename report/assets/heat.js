@@ -31,7 +31,7 @@ function heatPanel(root) {
   const set = (field) => (value) => { state[field] = value; update(); };
   const strip = make("div"), curves = make("div");
   const legend = make("p", { class: "legend" }, ...data.variants.map((name, v) => make("span", {}, swatch(v), name)));
-  const layerSlider = slider(state.site, state.layer, set("layer"));
+  const layerSlider = siteSlider(state.site, state.layer, set("layer"));
   root.append(make("div", { class: "controls" },
     data.variants.length > 2 ? choice("Adapter", data.variants.map((name, i) => [i, name]).slice(1), state.variant, set("variant")) : null,
     prompts.length > 1 ? choice("Prompt", prompts.map((p) => [p, promptName(p)]), state.prompt, set("prompt")) : null,
@@ -170,3 +170,5 @@ function heatPanel(root) {
   update();
   return update;
 }
+
+panels.push(["heat-panel", heatPanel]);

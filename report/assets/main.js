@@ -35,7 +35,7 @@ document.querySelectorAll("[data-save]").forEach((button) => {
   const figure = button.closest("figure");
   button.addEventListener("click", () => saveSVG(figure.dataset.file, figure.querySelector("svg")));
 });
-for (const [id, panel] of [["depth-panel", depthPanel], ["heat-panel", heatPanel], ["clusters-panel", clustersPanel]]) {
+for (const [id, panel] of panels) {
   const root = document.getElementById(id);
   const redraw = root && panel(root);
   if (!redraw) continue;

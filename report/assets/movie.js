@@ -71,33 +71,14 @@ function moviePanel(root, movie) {
   const view = { turn: -0.6, tilt: 0.35, redraw: () => update() };
   const clouds = make("div", { class: "movie" });
   const shows = movie.panels.map((p) => cloud(clouds, p, view));
-  const times = movie.panels[0].times, end = times.length - 1;
-  const name = make("span"), play = make("button", { type: "button", click: () => (timer ? stop() : begin()) }, "Play");
-  const input = make("input", { type: "range", min: 0, max: end, step: 1, value: 0, "aria-label": "time", input: () => { stop(); update(); } });
-  let timer = null;
+  const times = movie.panels[0].times;
+  const asked = Number(new URLSearchParams(location.hash.slice(1)).get("frame")) || 0, first = Math.max(0, Math.min(asked, times.length - 1));
+  let at = first;
+  const update = (k = at) => { at = k; shows.forEach((f) => f(k)); };
 
-  function update() {
-    const k = Number(input.value);
-    name.textContent = `t = ${show(times[k])}`;
-    input.setAttribute("aria-valuetext", name.textContent);
-    shows.forEach((f) => f(k));
-  }
-  function stop() { clearInterval(timer); timer = null; play.textContent = "Play"; }
-  function begin() {
-    if (Number(input.value) >= end) input.value = 0;
-    play.textContent = "Pause";
-    timer = setInterval(() => {
-      if (Number(input.value) >= end) { stop(); return; }
-      input.value = Number(input.value) + 1;
-      update();
-    }, Math.max(30, Math.min(150, 8000 / (end + 1))));
-  }
-
-  root.append(make("div", { class: "moviebar" }, play, make("label", {}, name, input)), clouds);
+  root.append(player("time", times.length, (k) => `t = ${show(times[k])}`, first, update), clouds);
   if (movie.panels.some((p) => p.d === 3)) root.append(make("p", { class: "hint" }, "Drag to turn."));
   if (movie.panels.some((p) => p.fit)) root.append(make("p", { class: "hint" }, "The particles fly apart, so that each frame and each axis has a scale of its own."));
-  const asked = Number(new URLSearchParams(location.hash.slice(1)).get("frame"));
-  if (asked) input.value = asked;
   update();
 }
 

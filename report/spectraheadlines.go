@@ -1,0 +1,405 @@
+package report
+
+import (
+	"cmp"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"github.com/layerclust/layerclust/analyze/spectra"
+)
+
+// SpectraHeadlines says in a few sentences what the weights show. Every number
+// is a row of the tables; a sentence whose rows are missing is not said.
+func SpectraHeadlines(info *SpectraInfo, r *spectra.Result) []string {
+	out := newWeights(info, r).headlines()
+	for i, s := range out {
+		out[i] = unmarked(s)
+	}
+	return out
+}
+
+// headlines is SpectraHeadlines with names and numbers marked.
+func (w *weights) headlines() []string {
+	var out []string
+	for _, say := range []func(*weights) string{
+		sayLargest, sayNilpotent, sayRanks, sayTraining, sayIntruders, sayDominantV, sayDominantOV, sayOverlap, sayJoin,
+	} {
+		if s := say(w); s != "" {
+			out = append(out, s)
+		}
+	}
+	return out
+}
+
+// placed is the value of one matrix or head.
+type placed struct {
+	variant, module string
+	layer, head     int
+	value           float64
+}
+
+func (p placed) where() string {
+	s := label(p.module)
+	if p.layer != spectra.NoBlock {
+		s += " of layer " + itoa(p.layer)
+	}
+	if p.head != spectra.Whole {
+		s = fmt.Sprintf("head %d of layer %d", p.head, p.layer)
+	}
+	return s
+}
+
+// matrices are the leading values of a quantity in all matrices of some
+// variants, in the order of variants, layers and modules.
+func (w *weights) matrices(quantity string, variants []string) []placed {
+	var out []placed
+	for _, v := range variants {
+		for _, layer := range w.layers {
+			for _, m := range w.modules {
+				if x := leadingOf(w.of(v, layer, m, quantity), quantity); finite(x) {
+					out = append(out, placed{v, m, layer, spectra.Whole, x})
+				}
+			}
+		}
+	}
+	return out
+}
+
+// largest is the first of the largest values; the list must not be empty.
+func largest(list []placed) placed {
+	return slices.MaxFunc(list, func(a, b placed) int { return cmp.Compare(a.value, b.value) })
+}
+
+func smallest(list []placed) placed {
+	return slices.MinFunc(list, func(a, b placed) int { return cmp.Compare(a.value, b.value) })
+}
+
+// median is the value in the middle, the lower of two.
+func median(list []placed) float64 {
+	values := make([]float64, len(list))
+	for i, p := range list {
+		values[i] = p.value
+	}
+	slices.Sort(values)
+	return values[(len(values)-1)/2]
+}
+
+// number is a value as a sentence has it.
+func number(v float64) string { return numberOpen + short(v) + numberClose }
+
+// matrixCount counts matrices.
+func matrixCount(n int) string {
+	if n == 1 {
+		return "1 matrix"
+	}
+	return itoa(n) + " matrices"
+}
+
+// percent writes a share as a sentence has it.
+func percent(v float64) string { return numberOpen + short(100*v) + " %" + numberClose }
+
+// sayLargest names the largest update of each adapter, against its weight where
+// that is known.
+func sayLargest(w *weights) string {
+	quantity, relative := "delta_norm", w.has("relative_norm")
+	if relative {
+		quantity = "relative_norm"
+	}
+	var tops []placed
+	var counts []int
+	for _, v := range w.finals() {
+		if list := w.matrices(quantity, []string{v}); len(list) > 0 {
+			tops, counts = append(tops, largest(list)), append(counts, len(list))
+		}
+	}
+	if len(tops) == 0 {
+		return ""
+	}
+	order := make([]int, len(tops))
+	for i := range order {
+		order[i] = i
+	}
+	slices.SortStableFunc(order, func(a, b int) int { return cmp.Compare(tops[b].value, tops[a].value) })
+	var parts []string
+	for _, i := range order[:min(len(order), maxListed)] {
+		parts = append(parts, w.sizeOf(tops[i], counts[i], relative))
+	}
+	s := "The largest update of " + strings.Join(parts, "; of ")
+	if n := len(order) - len(parts); n > 0 {
+		s += "; " + others("smaller for the other%s", n)
+	}
+	return s + "."
+}
+
+// sizeOf describes the largest of so many updates.
+func (w *weights) sizeOf(p placed, of int, relative bool) string {
+	s := fmt.Sprintf("%s (%s) is in %s, ", named(p.variant), matrixCount(of), p.where())
+	if !relative {
+		return s + "|ΔW| = " + number(p.value)
+	}
+	s += fmt.Sprintf("|ΔW| = %s of |W|", percent(p.value))
+	if r := w.of(p.variant, p.layer, p.module, "sigma_ratio").first(); finite(r) {
+		s += fmt.Sprintf(" and its σ₁ %s times that of W", number(r))
+	}
+	return s
+}
+
+// nearlyNilpotent is the ratio of modulus to singular value below which an
+// update is called so.
+const nearlyNilpotent = 0.1
+
+// sayNilpotent sets the eigenvalues of the updates beside their singular values.
+func sayNilpotent(w *weights) string {
+	list := w.matrices("eig_ratio", w.finals())
+	list = slices.DeleteFunc(list, func(p placed) bool { return w.of(p.variant, p.layer, p.module, "delta_norm").first() == 0 })
+	if len(list) == 0 {
+		return ""
+	}
+	top := largest(list)
+	what := "As square maps the updates have"
+	if top.value < nearlyNilpotent {
+		what = "The updates are nearly nilpotent, so that their eigenvalues say little of their size: they have"
+	}
+	s := fmt.Sprintf("%s |λ₁| / σ₁ = %s in the median of %s", what, number(median(list)), countOf(itoa(len(list)), "square update"))
+	if len(list) > 1 {
+		s += fmt.Sprintf(", and %s at most (%s, %s)", number(top.value), named(top.variant), top.where())
+	}
+	if chance := w.of(top.variant, top.layer, top.module, "eig_ratio"+randomSuffix).first(); finite(chance) {
+		s += fmt.Sprintf("; random updates of that shape have %s in the mean", number(chance))
+	}
+	return s + "."
+}
+
+// sayRanks says how much of their rank the updates use.
+func sayRanks(w *weights) string {
+	list := w.matrices("stable_rank", w.finals())
+	list = slices.DeleteFunc(list, func(p placed) bool { return p.value == 0 })
+	if len(list) == 0 {
+		return ""
+	}
+	low, high := smallest(list), largest(list)
+	s := fmt.Sprintf("Their stable rank |ΔW|² / σ₁² is %s", number(low.value))
+	if short(low.value) != short(high.value) {
+		s = fmt.Sprintf("Their stable rank |ΔW|² / σ₁² lies between %s (%s) and %s (%s)", number(low.value), low.where(), number(high.value), high.where())
+	}
+	if e := w.matrices("effective_rank", w.finals()); len(e) > 0 {
+		s += fmt.Sprintf(", the effective rank is at most %s", number(largest(e).value))
+	}
+	var r []int
+	for _, a := range w.info.Adapters {
+		r = append(r, a.Ranks...)
+	}
+	switch {
+	case len(r) == 0:
+	case slices.Min(r) == slices.Max(r):
+		s += fmt.Sprintf("; the adapters allow %d", slices.Max(r))
+	default:
+		s += fmt.Sprintf("; the adapters allow %d to %d", slices.Min(r), slices.Max(r))
+	}
+	return s + "."
+}
+
+// sayTraining follows the leading singular value and eigenvalue over a training,
+// where they end largest.
+func sayTraining(w *weights) string {
+	if len(w.families) == 0 {
+		return ""
+	}
+	f := w.families[0]
+	last := len(f.Variants) - 1
+	ends := w.matrices("lora_sv", f.Variants[last:])
+	if len(ends) == 0 {
+		return ""
+	}
+	top := largest(ends)
+	from := w.of(f.Variants[0], top.layer, top.module, "lora_sv").first()
+	s := fmt.Sprintf("Over training the largest singular value of %s goes from %s at step %d to %s at step %d",
+		top.where(), number(from), f.Steps[0], number(top.value), f.Steps[last])
+	a, b := w.of(f.Variants[0], top.layer, top.module, "lora_eig"), w.of(f.Variants[last], top.layer, top.module, "lora_eig")
+	if a != nil && b != nil {
+		s += fmt.Sprintf("; the modulus of its leading eigenvalue goes from %s to %s", number(a.modulus()), number(b.modulus()))
+	}
+	return s + "."
+}
+
+// defaultThreshold is the cosine that intruders are counted at in sentences.
+const defaultThreshold = 0.5
+
+// threshold is the place in the sweep of the default, or of the first.
+func (w *weights) threshold() int {
+	return max(0, slices.Index(w.info.Thresholds, defaultThreshold))
+}
+
+// sayIntruders counts the intruder dimensions at the default threshold.
+func sayIntruders(w *weights) string {
+	if len(w.info.Thresholds) == 0 || !w.has("intruders") {
+		return ""
+	}
+	at := w.threshold()
+	var parts []string
+	for _, v := range w.finals() {
+		total, hit, matrices := 0.0, 0, 0
+		var top placed
+		for _, layer := range w.layers {
+			for _, m := range w.modules {
+				s := w.of(v, layer, m, "intruders")
+				if s == nil || at >= len(s.re) {
+					continue
+				}
+				matrices++
+				total += s.re[at]
+				hit += b2i(s.re[at] > 0)
+				if s.re[at] > top.value {
+					top = placed{v, m, layer, spectra.Whole, s.re[at]}
+				}
+			}
+		}
+		if matrices == 0 {
+			continue
+		}
+		part := fmt.Sprintf("%s for %s in %d of %s", number(total), named(v), hit, matrixCount(matrices))
+		if top.value > 0 {
+			part += fmt.Sprintf(" (most, %s, in %s)", short(top.value), top.where())
+		}
+		parts = append(parts, part)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("Intruder dimensions, of the 10 leading left singular vectors of W' those within cosine %s of none of W's: %s.",
+		short(w.info.Thresholds[at]), listed(parts, maxListed))
+}
+
+// dominance counts the maps of a variant whose leading eigenvalue theory can use.
+type dominance struct {
+	all  int // maps
+	real int // whose eigenvalue of the largest real part is real, positive and simple
+	top  int // of these, those where it is also the largest in modulus
+	gap  placed
+}
+
+// dominanceOf looks at v_leading or ov_leading.
+func (w *weights) dominanceOf(prefix, variant string) dominance {
+	var d dominance
+	look := func(layer int, module string, head int) {
+		of := func(q string) *spectrum { return w.series[spectrumKey{variant, layer, module, head, prefix + q}] }
+		l := of("_leading")
+		if l == nil {
+			return
+		}
+		d.all++
+		gap := of("_gap").first()
+		if l.im[0] != 0 || l.re[0] <= 0 || !(gap > 0) {
+			return
+		}
+		d.real++
+		if math.Abs(l.re[0]) >= of("_radius").first()*(1-1e-12) {
+			d.top++
+			if gap > d.gap.value {
+				d.gap = placed{variant, module, layer, head, gap}
+			}
+		}
+	}
+	for _, layer := range w.layers {
+		for _, m := range w.modules {
+			look(layer, m, spectra.Whole)
+			for _, h := range w.heads[headsKey{variant, layer, m, prefix + "_leading"}] {
+				look(layer, m, h)
+			}
+		}
+	}
+	return d
+}
+
+func sayDominantV(w *weights) string  { return w.sayDominant("v", "layer", "V (v_proj)") }
+func sayDominantOV(w *weights) string { return w.sayDominant("ov", "head", "OV") }
+
+// sayDominant says in how many maps a real eigenvalue leads, which is what the
+// predictions of clusters ask for.
+func (w *weights) sayDominant(prefix, unit, what string) string {
+	if !w.has(prefix + "_leading") {
+		return ""
+	}
+	var parts []string
+	for _, v := range w.variants {
+		d := w.dominanceOf(prefix, v)
+		if d.all == 0 || !w.hasBase || v != spectra.Base && !slices.Contains(w.finals(), v) {
+			continue
+		}
+		part := fmt.Sprintf("%s of %d for %s", number(float64(d.real)), d.all, named(v))
+		if d.real > 0 {
+			part += fmt.Sprintf(" (in %d of these it is also the largest in modulus", d.top)
+			if d.top > 0 {
+				part += fmt.Sprintf("; widest gap %s, %s", short(d.gap.value), d.gap.where())
+			}
+			part += ")"
+		}
+		parts = append(parts, part)
+	}
+	if len(parts) == 0 {
+		return ""
+	}
+	return fmt.Sprintf("%ss whose %s is led by a real, positive, simple eigenvalue, as the predictions of clusters ask for: %s.",
+		upperFirst(unit), what, listed(parts, maxListed))
+}
+
+func upperFirst(s string) string { return string(s[0]-'a'+'A') + s[1:] }
+
+// sayOverlap names the two adapters whose updates of one module are most alike.
+func sayOverlap(w *weights) string {
+	familyOf := func(v string) string {
+		name, _, ok := splitCheckpoint(v)
+		if !ok {
+			return "\x00" + v
+		}
+		return name
+	}
+	var best *spectra.Overlap
+	n := 0
+	for i := range w.Overlaps {
+		o := &w.Overlaps[i]
+		if o.LayerA != o.LayerB || !finite(o.Phi) || familyOf(o.A) == familyOf(o.B) {
+			continue
+		}
+		n++
+		if best == nil || o.Phi-o.Random > best.Phi-best.Random {
+			best = o
+		}
+	}
+	if best == nil {
+		return ""
+	}
+	return fmt.Sprintf("The updates of two adapters share most in %s of layer %d, %s side: φ = %s of %s and %s, where random subspaces have %s (the most of %d comparisons).",
+		label(best.Module), best.LayerA, label(best.Side), number(best.Phi), named(best.A), named(best.B), number(best.Random), n)
+}
+
+// strongest is the join of the largest |rho|, nil for none.
+func (w *weights) strongest() *spectra.Join {
+	var best *spectra.Join
+	for i := range w.Joins {
+		if j := &w.Joins[i]; finite(j.Rho) && (best == nil || math.Abs(j.Rho) > math.Abs(best.Rho)) {
+			best = j
+		}
+	}
+	return best
+}
+
+// sayJoin names the closest relation of weights and tokens, with how often
+// chance alone would show one as close in one pair.
+func sayJoin(w *weights) string {
+	j := w.strongest()
+	if j == nil {
+		return ""
+	}
+	s := fmt.Sprintf("Between weights and tokens the closest relation over depth, its trend removed, is that of %s with %s for %s: Spearman's ρ = %s over %d layers",
+		label(j.Covariate), label(j.Target), named(j.Adapter), number(j.Rho), len(j.Points))
+	if finite(j.P) {
+		s += fmt.Sprintf(", p = %s over %d circular shifts", number(j.P), j.Shifts)
+	}
+	if n := len(w.Joins); n > 1 {
+		s += fmt.Sprintf("; it is the extreme of %d pairs, for which p is not corrected", n)
+	}
+	return s + "."
+}
