@@ -87,7 +87,7 @@ function mapPanel(root) {
   function setup(first) {
     const list = variants(), modules = modulesWith(state.q);
     if (first) state.by = modules.length === 1 && list.length > 1 ? VARIANTS : MODULES;
-    if (!list.includes(state.v)) state.v = list.find((v) => data.finals.includes(v)) ?? list[0];
+    if (!list.includes(state.v)) state.v = broadest(state.q, list.filter((v) => data.finals.includes(v))) ?? list[0];
     if (!modules.includes(state.m)) state.m = modules[0];
     const set = (f) => (value) => { f(value); setup(); update(); };
     const log = make("input", { type: "checkbox", checked: state.log, change: () => { state.log = log.checked; update(); } });

@@ -1,11 +1,13 @@
 // ---- The update over training: eigenvalues and singular values by checkpoint. ----
 
+/** modulesOf lists the modules that a training changes. */
+const modulesOf = (family) => data.modules.map((_, m) => m).filter((m) => family.variants.some((v) => grids.has(key(quantityAt.get("lora_sv"), v, m))));
+
 /** trainingPanel plays the checkpoints of one training. */
 function trainingPanel(root) {
   const SV = quantityAt.get("lora_sv"), EIG = quantityAt.get("lora_eig");
-  const modules = modulesWith(SV);
-  if (SV == null || !data.families.length || !modules.length) { root.append(make("p", {}, "There is no series of checkpoints here.")); return; }
-  const state = { f: 0, m: modules[0], l: 0, k: 0 };
+  if (SV == null || !data.families.some((f) => modulesOf(f).length)) { root.append(make("p", {}, "There is no series of checkpoints here.")); return; }
+  const state = { f: data.families.findIndex((f) => modulesOf(f).length), m: -1, l: 0, k: 0 };
   const controls = make("div", { class: "controls" }), bar = make("div"), side = make("div", { class: "side" }), history = make("div"), note = make("p", { class: "note" });
   const plane = make("div"), profile = make("div");
   const layerSlider = blockSlider(0, (l) => { state.l = l; update(); });
@@ -23,9 +25,11 @@ function trainingPanel(root) {
 
   function setup() {
     state.k = family().steps.length - 1;
+    const modules = modulesOf(family());
+    if (!modules.includes(state.m)) state.m = modules.find((m) => EIG != null && grids.has(key(EIG, variant(), m))) ?? modules[0];
     const set = (f) => (v) => { f(v); setup(); update(); };
     controls.replaceChildren(...[
-      data.families.length > 1 ? choice("Training", data.families.map((f, i) => [i, f.name || "checkpoints"]), state.f, set((f) => { state.f = f; })) : null,
+      data.families.length > 1 ? choice("Training", data.families.map((f, i) => [i, f.name || "checkpoints"]).filter(([i]) => modulesOf(data.families[i]).length), state.f, set((f) => { state.f = f; })) : null,
       modules.length > 1 ? choice("Module", modules.map((m) => [m, data.modules[m]]), state.m, set((m) => { state.m = m; })) : null,
     ].filter(Boolean));
     bar.replaceChildren(player("step", family().steps.length, (k) => `step ${step(k)}`, state.k, (k) => { state.k = k; update(); }));
