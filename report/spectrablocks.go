@@ -53,7 +53,7 @@ func (w *weights) packLists(budget int) packedLists {
 	}
 	if thinned > 0 {
 		out.notes = append(out.notes, fmt.Sprintf("To stay a small file, this page draws a part of the values of %d matrices or heads, of up to %d values each: "+
-			"the outer ones, and of the inner ones every so many; %s holds all.", thinned, largest, spectraFile))
+			"the outermost, and of the rest every so many; %s holds all.", thinned, largest, spectraFile))
 	}
 	return out
 }

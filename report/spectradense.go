@@ -42,8 +42,11 @@ func planesFigure(w *weights) *figure {
 	p.at = func(i, j int) (*spectrum, float64) {
 		return w.of(variants[i], layers[j], module, "v_eig"), w.circle(variants[i], layers[j], module, spectra.Whole, "v_eig")
 	}
-	return &figure{"eigenvalues.svg", p.title, fmt.Sprintf("Where there are more than %d eigenvalues, the outer ones are drawn and of the inner ones every so many. Dashed: the edge of the circular law for a matrix of this size and norm with independent entries.",
-		mostPoints), p.draw()}
+	caption := fmt.Sprintf("Where there are more than %d eigenvalues, the outermost are drawn and of the rest every so many.", mostPoints)
+	if _, radius := p.at(0, 0); finite(radius) {
+		caption += " Dashed: the edge of the circular law for a matrix of this size and norm with independent entries."
+	}
+	return &figure{"eigenvalues.svg", p.title, caption, p.draw()}
 }
 
 // headsFigure is the spectral radius of each head's OV in the base, or the rank
@@ -83,5 +86,6 @@ func (w *weights) headGrid(variant, module, quantity string) *gridChart {
 	g.value = func(i, j int) float64 {
 		return w.series[spectrumKey{variant, w.layers[j], module, i, quantity}].first()
 	}
+	g.log = g.wide()
 	return g
 }

@@ -57,7 +57,10 @@ func trainingFigure(w *weights) *figure {
 	}
 	for i, layer := range w.chosenLayers(5) {
 		for dash, q := range []struct{ quantity, sign string }{{"lora_sv", "σ₁"}, {"lora_eig", "|λ₁|"}} {
-			s := XYSeries{Name: fmt.Sprintf("%s, layer %d", q.sign, layer), Color: 1 + i%6, Dash: dash, X: steps, Mark: Mark(1 - dash)}
+			s := XYSeries{Name: fmt.Sprintf("%s, layer %d", q.sign, layer), Color: 1 + i%6, Dash: dash, X: steps}
+			if dash == 0 && len(steps) <= 30 {
+				s.Mark = Dot
+			}
 			found := false
 			for _, v := range f.Variants {
 				x := w.of(v, layer, module, q.quantity).modulus()
@@ -115,7 +118,7 @@ func updatesFigure(w *weights) *figure {
 		g.rows, what = labels(modules), "by "+clip(label(v), 40)
 		g.value = func(i, j int) float64 { return w.of(v, w.layers[j], modules[i], quantity).first() }
 	}
-	g.title = "Size of the updates " + what
+	g.title, g.log = "Size of the updates "+what, g.wide()
 	return &figure{"updates.svg", g.title, "Frobenius norm " + map[bool]string{true: "of each update against that of its weight. ", false: "of each update. "}[quantity == "relative_norm"] + w.scaleSentence(), g.draw()}
 }
 
