@@ -43,7 +43,7 @@ var definitions = []analyze.Definition{
 	{Name: "path_angle_right", Formula: "angle in radians between the leading right singular vectors of a checkpoint's update and the last one's"},
 	{Name: "path_phi_left", Formula: "|U_A' U_B|_F^2 / min(rank) of the column spaces of a checkpoint's update and the last one's", Source: "Hu et al. 2021, section 7.2"},
 	{Name: "path_phi_right", Formula: "|V_A' V_B|_F^2 / min(rank) of the row spaces of a checkpoint's update and the last one's", Source: "Hu et al. 2021, section 7.2"},
-	{Name: "v_eig", Formula: "eigenvalues of v_proj (out, in), square ones only", Source: "Koubbi et al. 2024", Note: "v_proj maps into the heads, not back to the residual stream: see ov_eig"},
+	{Name: "v_eig", Formula: "eigenvalues of v_proj (out, in), square ones only", Source: "Koubbi et al. 2024", Note: "it maps into the heads, not back to the residual stream: see ov_eig"},
 	{Name: "v_sv", Formula: "singular values of v_proj", Source: "Koubbi et al. 2024"},
 	{Name: "ov_eig", Formula: "eigenvalues of W_O,h W_V,g (d, d) that need not be 0, from the (k, k) product in the other order"},
 	{Name: "ov_sv", Formula: "singular values of W_O,h W_V,g that need not be 0"},

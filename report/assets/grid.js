@@ -113,7 +113,7 @@ function mapPanel(root) {
   function update() {
     const list = cells();
     picture.replaceChildren(gridChart({
-      W: roomIn(picture), label: `${title(state.q)} over layers`, rows: list.map(([v, m]) => (state.by === MODULES ? data.modules[m] : data.variants[v])),
+      W: roomIn(picture), label: `${title(state.q)} over layers`, rows: list.map(([v, m]) => (state.by === MODULES ? data.modules[m] : shortName(v))),
       columns: data.layers.map((_, l) => layerTick(l)), columnLabel: "layer", unit: title(state.q), log: state.log, value: (i, l) => value(list[i], l),
       says: (i, l) => [make("b", {}, show(value(list[i], l))), ` ${data.quantities[state.q].name}`, make("br"), `${data.variants[list[i][0]]}, ${data.modules[list[i][1]]}, ${layerText(l)}`],
     }));

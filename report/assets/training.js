@@ -14,8 +14,7 @@ function trainingPanel(root) {
   side.append(make("div", {}, make("h3", {}, "Eigenvalues of the update, all layers"), plane), make("div", {}, make("h3", {}, "σ₁ and |λ₁| over the layers"), profile));
   root.append(controls, bar, side, make("h3", {}, "One layer over the steps"), make("div", { class: "controls" }, layerSlider), history,
     legendOf([["line s1", "singular values σ"], ["line s2 d1", "moduli of eigenvalues |λ|"], ["points s6", "eigenvalues of the other layers"]]), note,
-    saveButtons(() => fileName("training", layerText(state.l)), rows, () => history.firstChild),
-    make("div", { class: "save" }, make("button", { type: "button", class: "quiet", click: () => saveSVG(fileName("eigenvalues-step", step()) + ".svg", plane.firstChild) }, "SVG of the plane")));
+    saveButtons(() => fileName("training", layerText(state.l)), rows, () => history.firstChild));
 
   const family = () => data.families[state.f], variant = (k = state.k) => family().variants[k], step = (k = state.k) => family().steps[k];
   const values = (q, v, l) => (q == null ? [] : spectraOf(q, v, state.m, l).get(WHOLE)?.values || []);
@@ -44,8 +43,9 @@ function trainingPanel(root) {
   }
 
   function update() {
-    plane.replaceChildren(EIG == null || !data.layers.some((_, l) => lambdas(state.k, l).length) ? make("p", { class: "note" }, "This module's update is not square: it has no eigenvalues.") : drawPlane());
-    profile.replaceChildren(drawProfile());
+    const square = EIG != null && data.layers.some((_, l) => lambdas(state.k, l).length);
+    plane.replaceChildren(...(square ? [drawPlane(), saveButtons(() => fileName("eigenvalues-step", step()), planeRows, () => plane.firstChild)] : [make("p", { class: "note" }, "This module's update is not square: it has no eigenvalues.")]));
+    profile.replaceChildren(drawProfile(), saveButtons(() => fileName("leading-step", step()), profileRows, () => profile.firstChild));
     history.replaceChildren(drawHistory());
     note.replaceChildren(...noteOf(SV), ...(EIG == null ? [] : noteOf(EIG)));
   }
@@ -81,6 +81,12 @@ function trainingPanel(root) {
     return xyChart({ W: roomIn(history), label: `Singular values and moduli of eigenvalues over the steps, ${layerText(state.l)}`, xLabel: "step", yLabel: "σ, |λ|", logY: true, mark: step(), series });
   }
 
+  function planeRows() {
+    return [["step", "layer", "module", "re", "im"], ...data.layers.flatMap((layer, l) => lambdas(state.k, l).map(([re, im]) => [step(), layer, data.modules[state.m], Number(re.toPrecision(5)), Number(im.toPrecision(5))]))];
+  }
+  function profileRows() {
+    return [["step", "layer", "module", "sigma1", "lambda1"], ...data.layers.map((layer, l) => [step(), layer, data.modules[state.m], leading(SV, state.k, l), EIG == null ? "" : leading(EIG, state.k, l)])];
+  }
   function rows() {
     const out = [["step", "variant", "layer", "module", "quantity", "index", "re", "im"]];
     family().steps.forEach((s, k) => {
