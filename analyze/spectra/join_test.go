@@ -194,6 +194,41 @@ func TestJoinsPower(t *testing.T) {
 	}
 }
 
+// Among many pairs that have nothing to do with each other one of them has p <= 0.05
+// nearly always, and PMax <= 0.05 about as rarely as it says. The targets of a run are
+// alike, as these are.
+func TestJoinsFamily(t *testing.T) {
+	const draws = 200
+	r := rand.New(rand.NewPCG(3, 9))
+	var one, family float64
+	for range draws {
+		values := append(norms("a", "q_proj", noise(r, 30, 0.5, 1)), norms("a", "v_proj", noise(r, 30, 0.5, 1))...)
+		common := noise(r, 31, 0.9, 1)
+		var tracks []Track
+		for k := range 10 {
+			at := noise(r, 31, 0.9, 0)
+			for i := range at {
+				at[i] += common[i]
+			}
+			tracks = append(tracks, Track{"a", fmt.Sprint(k), "default", at})
+		}
+		p, most := 1.0, 1.0
+		for _, j := range Joins(values, firstBlocks(30), tracks) {
+			p, most = min(p, j.P), min(most, j.PMax)
+		}
+		if p <= 0.05 {
+			one += 1. / draws
+		}
+		if most <= 0.05 {
+			family += 1. / draws
+		}
+	}
+	t.Logf("one of 30 pairs has p <= 0.05 in %.3f, PMax <= 0.05 in %.3f of cases", one, family)
+	if one < 0.3 || family > 0.08 {
+		t.Errorf("one of 30 pairs has p <= 0.05 in %.3f, PMax <= 0.05 in %.3f of cases", one, family)
+	}
+}
+
 // By hand: three joins of 20 shifts. With p of 1, 2 and 4 twentieths, Holm gives 3,
 // 4 and 4; the largest at each shift is that of the first but where a later one
 // passes it.

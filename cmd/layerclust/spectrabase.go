@@ -138,7 +138,7 @@ func (d *dense) changers(layer int, module string) []*loader.Adapter {
 
 // key is a digest of everything that decides what a task finds for a variant.
 func (d *dense) key(t *denseTask, a *loader.Adapter) (string, error) {
-	parts := []any{version, t.what, t.module, d.solver.Name(), t.options, d.flags.normGain}
+	parts := []any{d.cache.program, t.what, t.module, d.solver.Name(), t.options, d.flags.normGain}
 	for _, module := range t.reads {
 		content, err := d.weights.content(a, t.layer, module)
 		if err != nil {

@@ -14,6 +14,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"sync"
 	"time"
 
@@ -27,8 +28,9 @@ import (
 // whole, by a rename, and end in a checksum: a damaged one is as none. A cache
 // that cannot be read or written costs time alone.
 type spectraCache struct {
-	dir    string // "" for none
-	reread bool   // nothing that it holds is taken: --fresh
+	dir     string // "" for none
+	reread  bool   // nothing that it holds is taken: --fresh
+	program string // whose values it takes
 
 	mu  sync.Mutex
 	err error // why it could not be written, the first time
@@ -49,9 +51,9 @@ var cacheBounds = map[string]int64{valuesKind: 1 << 30, basisKind: 16 << 30}
 func openSpectraCache(fresh bool) *spectraCache {
 	dir, err := os.UserCacheDir()
 	if err != nil {
-		return &spectraCache{err: err}
+		return &spectraCache{err: err, program: version}
 	}
-	return &spectraCache{dir: filepath.Join(dir, "layerclust", "spectra"), reread: fresh}
+	return &spectraCache{dir: filepath.Join(dir, "layerclust", "spectra"), reread: fresh, program: program()}
 }
 
 func (c *spectraCache) path(kind, key string) string { return filepath.Join(c.dir, kind+"-"+key) }
@@ -191,6 +193,9 @@ func (c *spectraCache) store(kind, key string, write func(io.Writer) error) erro
 	return err
 }
 
+// close bounds what is kept of values.
+func (c *spectraCache) close() { c.trim(valuesKind) }
+
 // trim removes the least recently used files of a kind beyond its bound, and with
 // them in time what a killed process left behind.
 func (c *spectraCache) trim(kind string) {
@@ -222,4 +227,16 @@ func (c *spectraCache) trim(kind string) {
 		os.Remove(f.path)
 		total -= f.size
 	}
+}
+
+// program tells builds of this program apart, so that none takes what another one
+// has computed otherwise: its version or, of a build between versions, its file.
+func program() string {
+	if version != "unknown" && !strings.HasSuffix(version, "-dirty") {
+		return version
+	}
+	if path, err := os.Executable(); err == nil {
+		return strings.Join(append(stamps(filepath.Dir(path), []string{filepath.Base(path)}), version), " ")
+	}
+	return version
 }

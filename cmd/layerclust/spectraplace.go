@@ -19,7 +19,7 @@ func (d *dense) places(layer int) []*denseTask {
 		}
 		out, in := d.model.Config.ProjectionShape(module)
 		t := &denseTask{layer: layer, what: "place", module: module, variants: variants, reads: []string{module}, options: []any{d.flags.top},
-			memory: 4 * d.size(module), work: float64(out) * float64(in) * 100 * float64(len(variants))}
+			memory: 3 * d.size(module), work: float64(out) * float64(in) * 100 * float64(len(variants))}
 		t.compute = func(variants []*loader.Adapter, found func(*loader.Adapter, []spectra.Value)) error {
 			return d.place(t, variants, found)
 		}

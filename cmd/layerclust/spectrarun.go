@@ -254,16 +254,13 @@ func (p *pace) count() (done, total int) {
 	return p.done, p.total
 }
 
-// left is the time that what is left will take, 0 where nothing tells.
+// left is the time that what is left will take, 0 where too little is done to tell.
 func (p *pace) left() time.Duration {
 	p.mu.Lock()
 	defer p.mu.Unlock()
-	if p.made == 0 {
+	if p.made < p.work/200 {
 		return 0
 	}
 	rest := max(0, p.work-p.made-p.spared)
 	return time.Duration(float64(time.Since(p.start)) * rest / p.made).Round(time.Second)
 }
-
-// close bounds the cache.
-func (c *spectraCache) close() { c.trim(valuesKind) }
