@@ -141,11 +141,19 @@ func (w *weights) notices() []string {
 	return out
 }
 
+// mostAdapters is how many adapters a table lists; above that it lists those that
+// stand for all.
+const mostAdapters = 24
+
 // updatesTable says what each adapter's updates are.
 func updatesTable(w *weights) (header []string, rows [][]string) {
 	header = []string{"adapter", "matrices", "rank", "scale", "largest |ΔW|", "largest |ΔW| / |W|", "largest σ₁", "largest |λ₁|", "stable rank", "effective rank"}
+	finals := w.finals()
 	for i := range w.info.Adapters {
 		a := &w.info.Adapters[i]
+		if len(w.info.Adapters) > mostAdapters && !slices.Contains(finals, a.Name) {
+			continue
+		}
 		kind := ""
 		if a.DoRA {
 			kind = " (DoRA)"

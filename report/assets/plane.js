@@ -117,7 +117,7 @@ function planePanel(root) {
     panels.forEach((panel, i) => {
       const x0 = stacked ? left : left + i * (size + gap), y0 = top + (stacked ? i * (size + top + 28) : 0);
       const { x, y } = planeOn(svg, x0, y0, size, reach, circle(panel[0]));
-      svg.append(draw("text", { class: "label", x: px(x0), y: y0 - 9 }, clip(panel.map((v) => data.variants[v]).join(" and "), Math.floor(size / 7))));
+      svg.append(draw("text", { class: "label", x: px(x0), y: y0 - 9 }, clip(`${panel.map((v) => data.variants[v]).join(" and ")}, ${layerText(state.l)}`, Math.floor(size / 6.4))));
       for (const v of panel) {
         const values = points(v);
         svg.append(draw("path", { class: cloudClass(values.length, v), d: cloudPath(values, x, y) }));

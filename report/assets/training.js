@@ -64,7 +64,7 @@ function trainingPanel(root) {
   function drawProfile() {
     const x = data.layers, line = (q, cls, name) => ({ name, class: cls, x, y: x.map((_, l) => (q == null ? null : leading(q, state.k, l))), says: (l) => [make("b", {}, `${name} = ${show(leading(q, state.k, l))}`), make("br"), `${layerText(l)}, step ${step()}`] });
     const all = [SV, EIG].flatMap((q) => (q == null ? [] : family().steps.flatMap((_, k) => data.layers.map((_, l) => leading(q, k, l))))).filter((v) => known(v) && v > 0);
-    return xyChart({ W: Math.min(480, roomIn(profile)), H: 400, label: `Leading values over the layers at step ${step()}`, xLabel: "layer", whole: true, yLabel: "σ₁, |λ₁|", logY: true, mark: data.layers[state.l],
+    return xyChart({ W: Math.min(480, roomIn(profile)), H: 400, label: `Leading values over the layers at step ${step()}`, xLabel: `layer (step ${step()})`, whole: true, yLabel: "σ₁, |λ₁|", logY: true, mark: data.layers[state.l],
       yRange: all.length ? [Math.min(...all) / 1.2, Math.max(...all) * 1.2] : null, series: [line(SV, "s1", "σ₁"), ...(EIG == null ? [] : [line(EIG, "s2 d1", "|λ₁|")])] });
   }
 
@@ -78,7 +78,7 @@ function trainingPanel(root) {
       const y = x.map((_, k) => { const z = lambdas(k, state.l).map(([re, im]) => Math.hypot(re, im)).sort((a, b) => b - a)[i]; return z ?? null; });
       series.push({ class: "s2 d1", x, y, says: (k) => [make("b", {}, `|λ${i + 1}| = ${show(y[k])}`), make("br"), `step ${x[k]}, ${layerText(state.l)}`] });
     }
-    return xyChart({ W: roomIn(history), label: `Singular values and moduli of eigenvalues over the steps, ${layerText(state.l)}`, xLabel: "step", yLabel: "σ, |λ|", logY: true, mark: step(), series });
+    return xyChart({ W: roomIn(history), label: `Singular values and moduli of eigenvalues over the steps, ${layerText(state.l)}`, xLabel: `step (${data.modules[state.m]}, ${layerText(state.l)})`, yLabel: "σ, |λ|", logY: true, mark: step(), series });
   }
 
   function planeRows() {
