@@ -40,6 +40,21 @@ func (g *gridChart) bounds() (lo, hi float64) {
 	return lo, hi
 }
 
+// wide says whether all values are positive and spread so far that only a
+// logarithm tells them apart.
+func (g *gridChart) wide() bool {
+	lo, hi := math.Inf(1), 0.0
+	for i := range g.rows {
+		for j := range g.columns {
+			if v := g.value(i, j); finite(v) {
+				lo, hi = math.Min(lo, v), math.Max(hi, v)
+			}
+		}
+	}
+	const spread = 50
+	return lo > 0 && hi/lo > spread
+}
+
 // gridShade is the class of a value between lo and hi, q1 to q9, and "" for none.
 // gridShade in grid.js is the same.
 func gridShade(v, lo, hi float64, log bool) string {
@@ -94,7 +109,7 @@ func (g *gridChart) draw() *drawing {
 
 // names writes rows and columns, leaving out what has no room.
 func (g *gridChart) names(d *drawing, left, top, cw, ch, bottom float64) {
-	step := max(1, int(math.Ceil(12/ch)))
+	step := max(1, int(math.Ceil(14/ch)))
 	for i, r := range g.rows {
 		if i%step == 0 {
 			d.text(left-6, top+(float64(i)+0.5)*ch+4, "tick", "end", clip(r, 26))

@@ -62,7 +62,7 @@ func (p *planeChart) draw() *drawing {
 			}
 		}
 	}
-	d.text((left+chartWidth-marginRight)/2, d.height-10, "label", "middle", "real part; upwards the imaginary part; dashed: the circular law's edge")
+	d.text((left+chartWidth-marginRight)/2, d.height-10, "label", "middle", "real part; upwards the imaginary part")
 	return d
 }
 
@@ -81,7 +81,7 @@ func drawPlane(d *drawing, left, top, side, reach float64, s *spectrum, radius f
 	var path strings.Builder
 	kept := min(mostPoints, len(s.re))
 	for k := range kept {
-		i := place(k, kept, len(s.re))
+		i := scattered(k, kept, len(s.re))
 		if finite(s.re[i]) && finite(s.im[i]) {
 			path.WriteString("M" + tenth(x.at(s.re[i])) + " " + tenth(y.at(s.im[i])) + "h0")
 		}

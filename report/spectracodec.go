@@ -10,15 +10,21 @@ import (
 // A page draws hundreds of thousands of eigenvalues, so that they travel as 16
 // bits a coordinate: a quantum is 1/32767 of the largest of its layer, less than
 // a pixel of any screen. Of conjugate pairs only the upper one travels. What is
-// still too many is thinned: the outer half of what is kept is kept whole, since
-// theory asks about the edge, and of the inner points every so many.
+// still too many is thinned: the outermost are kept whole, since theory asks about
+// the edge, and of the rest every so many in the order of their moduli, so that
+// the cloud keeps its shape.
 
 const quanta = math.MaxInt16
 
-// place is the i-th of kept places among n: the first half in full, the rest
-// spread evenly. placeOf in spectra.js is the same.
-func place(i, kept, n int) int {
-	h := kept / 2
+// place is the i-th of kept places among n of a falling curve: the first half in
+// full, the rest spread evenly. placeOf in spectra.js is the same.
+func place(i, kept, n int) int { return spread(i, kept, n, kept/2) }
+
+// scattered is place for a cloud, of which only the first sixteenth is in full.
+func scattered(i, kept, n int) int { return spread(i, kept, n, kept/16) }
+
+// spread is the i-th of kept places among n, the first h in full.
+func spread(i, kept, n, h int) int {
 	if i < h || kept == h {
 		return i
 	}
@@ -84,7 +90,7 @@ func packEigen(list []*spectrum, most int) packed {
 		kept := min(most, len(u.re))
 		p.n, p.kept = append(p.n, len(s.re)), append(p.kept, kept)
 		for k := range kept {
-			at := place(k, kept, len(u.re))
+			at := scattered(k, kept, len(u.re))
 			words = binary.LittleEndian.AppendUint16(words, uint16(quantum(u.re[at], p.a)))
 			words = binary.LittleEndian.AppendUint16(words, uint16(quantum(u.im[at], p.a)))
 		}

@@ -22,6 +22,12 @@ func TestPlace(t *testing.T) {
 			t.Errorf("place(%d, 4, 10) = %d, want %d", i, got, want)
 		}
 	}
+	// By hand: of 1024 points 32, the first two in full, then 2 + k 1022/30.
+	for i, want := range map[int]int{0: 0, 1: 1, 2: 2, 3: 36, 31: 989} {
+		if got := scattered(i, 32, 1024); got != want {
+			t.Errorf("scattered(%d, 32, 1024) = %d, want %d", i, got, want)
+		}
+	}
 	for _, n := range []int{1, 2, 3, 100} {
 		for i := range n {
 			if place(i, n, n) != i {

@@ -138,17 +138,22 @@ func (w *weights) notices() []string {
 	if w.has("v_eig") {
 		out = append(out, "v_proj maps the residual stream into the heads, so that its eigenvalues are those of no map from the stream to itself; each head's OV = W_O W_V is (see Methods).")
 	}
-	if j := w.strongest(); j != nil && finite(j.P) && len(w.Joins) > 1 {
-		out = append(out, fmt.Sprintf("Of %d joins about %s would fall below p = 0.05 by chance alone.", len(w.Joins), short(math.Round(0.05*float64(len(w.Joins))*10)/10)))
-	}
 	return out
 }
+
+// mostAdapters is how many adapters a table lists; above that it lists those that
+// stand for all.
+const mostAdapters = 24
 
 // updatesTable says what each adapter's updates are.
 func updatesTable(w *weights) (header []string, rows [][]string) {
 	header = []string{"adapter", "matrices", "rank", "scale", "largest |ΔW|", "largest |ΔW| / |W|", "largest σ₁", "largest |λ₁|", "stable rank", "effective rank"}
+	finals := w.finals()
 	for i := range w.info.Adapters {
 		a := &w.info.Adapters[i]
+		if len(w.info.Adapters) > mostAdapters && !slices.Contains(finals, a.Name) {
+			continue
+		}
 		kind := ""
 		if a.DoRA {
 			kind = " (DoRA)"
@@ -196,7 +201,7 @@ func intrudersTable(w *weights) (header []string, rows [][]string) {
 	}
 	header = []string{"adapter", "module", "matrices"}
 	for _, eps := range w.info.Thresholds {
-		header = append(header, "below "+short(eps))
+		header = append(header, "below "+formatFloat(eps))
 	}
 	for _, v := range w.finals() {
 		for _, m := range w.modules {
@@ -226,7 +231,7 @@ func intrudersTable(w *weights) (header []string, rows [][]string) {
 
 // joinTable lists all joins, the closest first.
 func joinTable(w *weights) (header []string, rows [][]string) {
-	header = []string{"adapter", "covariate", "target", "mask", "layers", "ρ", "p", "shifts"}
+	header = []string{"adapter", "covariate", "target", "mask", "layers", "ρ", "p", "p of the extreme", "p after Holm", "shifts"}
 	order := make([]int, len(w.Joins))
 	for i := range order {
 		order[i] = i
@@ -243,7 +248,7 @@ func joinTable(w *weights) (header []string, rows [][]string) {
 	})
 	for _, i := range order {
 		j := &w.Joins[i]
-		rows = append(rows, []string{j.Adapter, j.Covariate, j.Target, j.Mask, itoa(len(j.Points)), orDash(j.Rho), orDash(j.P), itoa(j.Shifts)})
+		rows = append(rows, []string{j.Adapter, j.Covariate, j.Target, j.Mask, itoa(len(j.Points)), orDash(j.Rho), orDash(j.P), orDash(j.PMax), orDash(j.PHolm), itoa(j.Shifts)})
 	}
 	return header, rows
 }

@@ -33,59 +33,6 @@ func (w *weights) headlines() []string {
 	return out
 }
 
-// placed is the value of one matrix or head.
-type placed struct {
-	variant, module string
-	layer, head     int
-	value           float64
-}
-
-func (p placed) where() string {
-	s := label(p.module)
-	if p.layer != spectra.NoBlock {
-		s += " of layer " + itoa(p.layer)
-	}
-	if p.head != spectra.Whole {
-		s = fmt.Sprintf("head %d of layer %d", p.head, p.layer)
-	}
-	return s
-}
-
-// matrices are the leading values of a quantity in all matrices of some
-// variants, in the order of variants, layers and modules.
-func (w *weights) matrices(quantity string, variants []string) []placed {
-	var out []placed
-	for _, v := range variants {
-		for _, layer := range w.layers {
-			for _, m := range w.modules {
-				if x := leadingOf(w.of(v, layer, m, quantity), quantity); finite(x) {
-					out = append(out, placed{v, m, layer, spectra.Whole, x})
-				}
-			}
-		}
-	}
-	return out
-}
-
-// largest is the first of the largest values; the list must not be empty.
-func largest(list []placed) placed {
-	return slices.MaxFunc(list, func(a, b placed) int { return cmp.Compare(a.value, b.value) })
-}
-
-func smallest(list []placed) placed {
-	return slices.MinFunc(list, func(a, b placed) int { return cmp.Compare(a.value, b.value) })
-}
-
-// median is the value in the middle, the lower of two.
-func median(list []placed) float64 {
-	values := make([]float64, len(list))
-	for i, p := range list {
-		values[i] = p.value
-	}
-	slices.Sort(values)
-	return values[(len(values)-1)/2]
-}
-
 // number is a value as a sentence has it.
 func number(v float64) string { return numberOpen + short(v) + numberClose }
 
@@ -268,84 +215,9 @@ func sayIntruders(w *weights) string {
 	if len(parts) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("Intruder dimensions, of the 10 leading left singular vectors of W' those within cosine %s of none of W's: %s.",
-		short(w.info.Thresholds[at]), listed(parts, maxListed))
+	return fmt.Sprintf("Intruder dimensions, those of the 10 leading left singular vectors of W' whose cosine with each of W's is below %s: %s.",
+		formatFloat(w.info.Thresholds[at]), listed(parts, maxListed))
 }
-
-// dominance counts the maps of a variant whose leading eigenvalue theory can use.
-type dominance struct {
-	all  int // maps
-	real int // whose eigenvalue of the largest real part is real, positive and simple
-	top  int // of these, those where it is also the largest in modulus
-	gap  placed
-}
-
-// dominanceOf looks at v_leading or ov_leading.
-func (w *weights) dominanceOf(prefix, variant string) dominance {
-	var d dominance
-	look := func(layer int, module string, head int) {
-		of := func(q string) *spectrum { return w.series[spectrumKey{variant, layer, module, head, prefix + q}] }
-		l := of("_leading")
-		if l == nil {
-			return
-		}
-		d.all++
-		gap := of("_gap").first()
-		if l.im[0] != 0 || l.re[0] <= 0 || !(gap > 0) {
-			return
-		}
-		d.real++
-		if math.Abs(l.re[0]) >= of("_radius").first()*(1-1e-12) {
-			d.top++
-			if gap > d.gap.value {
-				d.gap = placed{variant, module, layer, head, gap}
-			}
-		}
-	}
-	for _, layer := range w.layers {
-		for _, m := range w.modules {
-			look(layer, m, spectra.Whole)
-			for _, h := range w.heads[headsKey{variant, layer, m, prefix + "_leading"}] {
-				look(layer, m, h)
-			}
-		}
-	}
-	return d
-}
-
-func sayDominantV(w *weights) string  { return w.sayDominant("v", "layer", "V (v_proj)") }
-func sayDominantOV(w *weights) string { return w.sayDominant("ov", "head", "OV") }
-
-// sayDominant says in how many maps a real eigenvalue leads, which is what the
-// predictions of clusters ask for.
-func (w *weights) sayDominant(prefix, unit, what string) string {
-	if !w.has(prefix + "_leading") {
-		return ""
-	}
-	var parts []string
-	for _, v := range w.variants {
-		d := w.dominanceOf(prefix, v)
-		if d.all == 0 || !w.hasBase || v != spectra.Base && !slices.Contains(w.finals(), v) {
-			continue
-		}
-		part := fmt.Sprintf("%s of %d for %s", number(float64(d.real)), d.all, named(v))
-		if d.real > 0 {
-			part += fmt.Sprintf(" (in %d of these it is also the largest in modulus", d.top)
-			if d.top > 0 {
-				part += fmt.Sprintf("; widest gap %s, %s", short(d.gap.value), d.gap.where())
-			}
-			part += ")"
-		}
-		parts = append(parts, part)
-	}
-	if len(parts) == 0 {
-		return ""
-	}
-	return fmt.Sprintf("%ss whose %s is led by a real, positive, simple eigenvalue, as the predictions of clusters ask for: %s.",
-		upperFirst(unit), what, listed(parts, maxListed))
-}
-
-func upperFirst(s string) string { return string(s[0]-'a'+'A') + s[1:] }
 
 // sayOverlap names the two adapters whose updates of one module are most alike.
 func sayOverlap(w *weights) string {
@@ -387,7 +259,7 @@ func (w *weights) strongest() *spectra.Join {
 }
 
 // sayJoin names the closest relation of weights and tokens, with how often
-// chance alone would show one as close in one pair.
+// chance alone would show one as close: in this pair, and in any of the adapter's.
 func sayJoin(w *weights) string {
 	j := w.strongest()
 	if j == nil {
@@ -398,7 +270,10 @@ func sayJoin(w *weights) string {
 	if finite(j.P) {
 		s += fmt.Sprintf(", p = %s over %d circular shifts", number(j.P), j.Shifts)
 	}
-	if n := len(w.Joins); n > 1 {
+	switch n := len(w.Joins); {
+	case n > 1 && finite(j.PMax):
+		s += fmt.Sprintf("; as the extreme of %d pairs it has p = %s", n, number(j.PMax))
+	case n > 1:
 		s += fmt.Sprintf("; it is the extreme of %d pairs, for which p is not corrected", n)
 	}
 	return s + "."

@@ -28,7 +28,7 @@ const (
 var (
 	spectraHeader  = strings.Split("variant,layer,module,head,quantity,index,re,im", ",")
 	overlapsHeader = strings.Split("a,b,layer_a,layer_b,module,side,rank_a,rank_b,phi,random,angles", ",")
-	joinHeader     = strings.Split("adapter,covariate,target,mask,layer,x,y,x_rest,y_rest,rho,p,shifts", ",")
+	joinHeader     = strings.Split("adapter,covariate,target,mask,layer,x,y,x_rest,y_rest,rho,p,shifts,p_max,p_holm", ",")
 )
 
 // IsSpectra says whether a folder is one of spectra rather than of a run.
@@ -205,7 +205,7 @@ func addOverlap(s *spectraRecord, r *spectra.Result) {
 func addJoin(s *spectraRecord, r *spectra.Result) {
 	j := spectra.Join{Adapter: s.variant(), Covariate: s.text(), Target: s.text(), Mask: s.text()}
 	p := spectra.JoinPoint{Layer: s.layer(), X: s.number(), Y: s.number(), XRest: s.number(), YRest: s.number()}
-	j.Rho, j.P, j.Shifts = s.number(), s.number(), s.whole(maxIndex)
+	j.Rho, j.P, j.Shifts, j.PMax, j.PHolm = s.number(), s.number(), s.whole(maxIndex), s.number(), s.number()
 	if n := len(r.Joins); n > 0 {
 		last := &r.Joins[n-1]
 		if last.Adapter == j.Adapter && last.Covariate == j.Covariate && last.Target == j.Target && last.Mask == j.Mask {

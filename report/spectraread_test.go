@@ -26,8 +26,8 @@ func spectraFolder(t *testing.T) string {
 		"spectra.csv": "variant,layer,module,head,quantity,index,re,im\nbase,0,v_proj,,v_eig,0,1.5,0.25\nbase,0,v_proj,,v_eig,1,1.5,-0.25\n" +
 			"a,3,attn,7,ov_eig,0,-1e-300,0\na,,lm_head,,lora_sv,0,2,0\n",
 		"overlaps.csv": "a,b,layer_a,layer_b,module,side,rank_a,rank_b,phi,random,angles\na,b,2,2,v_proj,left,1,2,0.5,0.1,0.25 1.5\n",
-		"join.csv": "adapter,covariate,target,mask,layer,x,y,x_rest,y_rest,rho,p,shifts\na,relative_norm v_proj,drift,default,0,1,2,,4,0.5,0.125,8\n" +
-			"a,relative_norm v_proj,drift,default,1,5,6,7,8,0.5,0.125,8\nb,relative_norm v_proj,drift,default,0,1,2,3,4,,,0\n",
+		"join.csv": "adapter,covariate,target,mask,layer,x,y,x_rest,y_rest,rho,p,shifts,p_max,p_holm\na,relative_norm v_proj,drift,default,0,1,2,,4,0.5,0.125,8,0.5,1\n" +
+			"a,relative_norm v_proj,drift,default,1,5,6,7,8,0.5,0.125,8,0.5,1\nb,relative_norm v_proj,drift,default,0,1,2,3,4,,,0,,\n",
 	} {
 		if err := os.WriteFile(filepath.Join(dir, name), []byte(data), 0o644); err != nil {
 			t.Fatal(err)
@@ -52,7 +52,7 @@ func TestReadSpectra(t *testing.T) {
 	if o := r.Overlaps; len(o) != 1 || o[0].RankB != 2 || o[0].Phi != 0.5 || len(o[0].Angles) != 2 || o[0].Angles[1] != 1.5 {
 		t.Errorf("overlaps read as %+v", o)
 	}
-	if j := r.Joins; len(j) != 2 || len(j[0].Points) != 2 || j[0].Points[1].XRest != 7 || finite(j[0].Points[0].XRest) || finite(j[1].Rho) || j[0].Shifts != 8 {
+	if j := r.Joins; len(j) != 2 || len(j[0].Points) != 2 || j[0].Points[1].XRest != 7 || finite(j[0].Points[0].XRest) || finite(j[1].Rho) || j[0].Shifts != 8 || j[0].PMax != 0.5 || j[0].PHolm != 1 {
 		t.Errorf("joins read as %+v", j)
 	}
 }
@@ -72,7 +72,7 @@ func TestReadSpectraRefuses(t *testing.T) {
 		{"spectra.csv", "a,3,attn,7,ov_eig,0,-1e-300,0", "a,3,attn", "spectra.csv:4"},
 		{"spectra.csv", "a,3,attn", `"a,3,attn`, "spectra.csv"},
 		{"overlaps.csv", "0.25 1.5", "0.25 north", `overlaps.csv:2: angles="0.25 north"`},
-		{"join.csv", "0.125,8\na", "0.125,-8\na", `join.csv:2: shifts="-8"`},
+		{"join.csv", "0.125,8,", "0.125,-8,", `join.csv:2: shifts="-8"`},
 	} {
 		dir := spectraFolder(t)
 		path := filepath.Join(dir, c.file)

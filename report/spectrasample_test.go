@@ -103,7 +103,7 @@ func sampleOverlaps(r *spectra.Result, a, b string, phi float64) {
 
 func sampleJoins(r *spectra.Result, v string) {
 	for i, target := range []string{"drift", "ami_base"} {
-		j := spectra.Join{Adapter: v, Covariate: "relative_norm v_proj", Target: target, Mask: "default", Rho: 0.8 - 1.2*float64(i), P: 0.25, Shifts: 4}
+		j := spectra.Join{Adapter: v, Covariate: "relative_norm v_proj", Target: target, Mask: "default", Rho: 0.8 - 1.2*float64(i), P: 0.25, Shifts: 4, PMax: 0.5, PHolm: 1}
 		for layer := range 4 {
 			x := float64(layer * (1 + layer%2))
 			j.Points = append(j.Points, spectra.JoinPoint{Layer: layer, X: x, Y: 2*x + 1, XRest: x - 2, YRest: 2*x - 3})

@@ -61,13 +61,15 @@ func splitCheckpoint(variant string) (name string, step int, ok bool) {
 	return name, step, found && err == nil && step >= 0
 }
 
-// shortNames leaves of a checkpoint's name the step where there is one training.
+// shortNames leaves of a checkpoint's name the training and the step, or the step
+// where there is one training.
 func (w *weights) shortNames(variants []string) []string {
 	out := labels(variants)
-	if len(w.families) != 1 {
-		return out
-	}
 	for i, v := range variants {
+		out[i] = strings.Replace(out[i], "@checkpoint-", "@", 1)
+		if len(w.families) != 1 {
+			continue
+		}
 		if k := slices.Index(w.families[0].Variants, v); k >= 0 {
 			out[i] = "@" + itoa(w.families[0].Steps[k])
 		}

@@ -189,11 +189,16 @@ func layerName(layer int) string {
 	return itoa(layer)
 }
 
-// color is the place of a variant in the palette: the base is ink.
+// color is the place of a variant in the palette: the base is ink, and those that
+// stand for all come first, since there are few of them.
 func (w *weights) color(variant string) int {
-	i := slices.Index(w.variants, variant)
-	if !w.hasBase {
-		i++
+	if variant == spectra.Base {
+		return 0
 	}
-	return i
+	finals := w.finals()
+	if i := slices.Index(finals, variant); i >= 0 {
+		return 1 + i
+	}
+	rest := slices.DeleteFunc(slices.Clone(w.adapters()), func(v string) bool { return slices.Contains(finals, v) })
+	return 1 + len(finals) + slices.Index(rest, variant)
 }

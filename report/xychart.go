@@ -63,7 +63,7 @@ func (c *Chart) draw() *drawing {
 			continue
 		}
 		if c.WholeX {
-			t.text = strconv.FormatFloat(t.value, 'f', -1, 64)
+			t.text = strconv.FormatFloat(t.value+0, 'f', -1, 64) // 0 for -0
 		}
 		d.line(x.at(t.value), bottom, x.at(t.value), bottom+5, "axis")
 		d.text(x.at(t.value), bottom+18, "tick", "middle", t.text)

@@ -11,6 +11,7 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -89,33 +90,28 @@ func checkSpectraFree(dir, fingerprint string) error {
 }
 
 // commit moves what was written into place: spectra.json is the first to go and
-// the last to come.
+// the last to come. Figures of another call that has none of this one's go too.
 func (o *spectraOutput) commit() error {
-	for i := range spectraOutputs {
-		name := spectraOutputs[len(spectraOutputs)-1-i]
+	var entries []string
+	for _, name := range report.SpectraFigureFiles() {
+		entries = append(entries, filepath.Join(figuresName, name))
+	}
+	entries = append(entries, spectraOutputs...)
+	for _, name := range slices.Backward(entries) {
 		if err := os.Remove(filepath.Join(o.dir, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return writeError(o.dir, err)
 		}
 	}
-	figures, err := filepath.Glob(filepath.Join(o.partial, figuresName, "*"))
-	if err != nil {
-		return err
+	if err := os.MkdirAll(filepath.Join(o.dir, figuresName), 0o755); err != nil {
+		return writeError(o.dir, err)
 	}
-	var names []string
-	for _, path := range figures {
-		names = append(names, filepath.Join(figuresName, filepath.Base(path)))
-	}
-	if len(names) > 0 {
-		if err := os.MkdirAll(filepath.Join(o.dir, figuresName), 0o755); err != nil {
-			return writeError(o.dir, err)
-		}
-	}
-	for _, name := range append(names, spectraOutputs...) {
+	for _, name := range entries {
 		err := os.Rename(filepath.Join(o.partial, name), filepath.Join(o.dir, name))
 		if err != nil && !errors.Is(err, fs.ErrNotExist) {
 			return writeError(o.dir, err)
 		}
 	}
+	os.Remove(filepath.Join(o.dir, figuresName)) // where it stayed empty
 	return nil
 }
 

@@ -26,7 +26,7 @@ function gridChart({ W, label, rows, columns, value, says, rowLabel = "", column
   }));
   svg.append(draw("rect", { class: "paper", x: px(left), y: top, width: px(cw * columns.length), height: px(ch * rows.length) }),
     ...Object.entries(cells).map(([c, d]) => draw("path", { class: c, d })));
-  const each = Math.max(1, Math.ceil(12 / ch)), most = Math.min(14, Math.max(...columns.map((c) => c.length))), step = Math.max(1, niceStep((7 * most + 4) / cw));
+  const each = Math.max(1, Math.ceil(14 / ch)), most = Math.min(14, Math.max(...columns.map((c) => c.length))), step = Math.max(1, niceStep((7 * most + 4) / cw));
   rows.forEach((r, i) => i % each === 0 && svg.append(draw("text", { class: "tick", x: px(left - 6), y: px(top + (i + 0.5) * ch + 4), "text-anchor": "end" }, clip(r, wide))));
   columns.forEach((c, j) => j % step === 0 && svg.append(draw("text", { class: "tick", x: px(left + (j + 0.5) * cw), y: px(bottom + 16), "text-anchor": "middle" }, clip(c, 14))));
   svg.append(draw("text", { class: "label", x: px(left + (cw * columns.length) / 2), y: px(bottom + 36), "text-anchor": "middle" }, columnLabel));
@@ -71,6 +71,12 @@ function gridPick(svg, { left, top, cw, ch, rows, columns, says, choose }) {
   svg.addEventListener("keydown", (e) => { if ((e.key === "Enter" || e.key === " ") && at && choose) { e.preventDefault(); choose(...at); } });
 }
 
+/** wide says whether only a logarithm tells values apart, as wide in gridchart.go. */
+function wide(values) {
+  const shown = values.filter(known), lo = shown.reduce((a, b) => Math.min(a, b), Infinity);
+  return lo > 0 && shown.reduce((a, b) => Math.max(a, b), 0) / lo > 50;
+}
+
 /** mapPanel draws a leading value over layers, by module or by variant. */
 function mapPanel(root) {
   const MODULES = 0, VARIANTS = 1;
@@ -87,10 +93,11 @@ function mapPanel(root) {
   function setup(first) {
     const list = variants(), modules = modulesWith(state.q);
     if (first) state.by = modules.length === 1 && list.length > 1 ? VARIANTS : MODULES;
-    if (!list.includes(state.v)) state.v = list.find((v) => data.finals.includes(v)) ?? list[0];
+    if (!list.includes(state.v)) state.v = broadest(state.q, list.filter((v) => data.finals.includes(v))) ?? list[0];
     if (!modules.includes(state.m)) state.m = modules[0];
     const set = (f) => (value) => { f(value); setup(); update(); };
-    const log = make("input", { type: "checkbox", checked: state.log, change: () => { state.log = log.checked; update(); } });
+    if (!state.asked) state.log = wide(cells().flatMap((c) => data.layers.map((_, l) => value(c, l))));
+    const log = make("input", { type: "checkbox", checked: state.log, change: () => { state.log = log.checked; state.asked = true; update(); } });
     controls.replaceChildren(...[
       choice("Quantity", quantities.map((q) => [q, title(q)]), state.q, set((q) => { state.q = q; })),
       list.length > 1 ? segments("Rows", [[MODULES, "modules"], [VARIANTS, "variants"]], state.by, set((by) => { state.by = by; })) : null,
@@ -106,7 +113,7 @@ function mapPanel(root) {
   function update() {
     const list = cells();
     picture.replaceChildren(gridChart({
-      W: roomIn(picture), label: `${title(state.q)} over layers`, rows: list.map(([v, m]) => (state.by === MODULES ? data.modules[m] : data.variants[v])),
+      W: roomIn(picture), label: `${title(state.q)} over layers`, rows: list.map(([v, m]) => (state.by === MODULES ? data.modules[m] : shortName(v))),
       columns: data.layers.map((_, l) => layerTick(l)), columnLabel: "layer", unit: title(state.q), log: state.log, value: (i, l) => value(list[i], l),
       says: (i, l) => [make("b", {}, show(value(list[i], l))), ` ${data.quantities[state.q].name}`, make("br"), `${data.variants[list[i][0]]}, ${data.modules[list[i][1]]}, ${layerText(l)}`],
     }));
@@ -126,7 +133,7 @@ function mapPanel(root) {
 function headsPanel(root) {
   const quantities = [...new Set([...headRows.keys()].map((k) => Number(k.split("|")[0])))].sort((a, b) => a - b);
   if (!quantities.length) { root.append(make("p", {}, "This page holds no values of heads; spectra.csv does.")); return; }
-  const preferred = ["qk_rank", "ov_radius"].map((n) => quantityAt.get(n)).find((q) => quantities.includes(q));
+  const preferred = ["ov_radius", "qk_rank"].map((n) => quantityAt.get(n)).find((q) => quantities.includes(q));
   const state = { q: preferred ?? quantities[0], v: 0, m: 0, log: false };
   const controls = make("div", { class: "controls" }), picture = make("div"), note = make("p", { class: "note" });
   root.append(controls, picture, note, saveButtons(() => fileName("heads", data.quantities[state.q].name), rows, () => picture.firstChild));
@@ -139,7 +146,8 @@ function headsPanel(root) {
     const list = data.variants.map((_, v) => v).filter((v) => has(v));
     if (!list.includes(state.v)) state.v = list[0];
     const set = (f) => (v) => { f(v); setup(); update(); };
-    const log = make("input", { type: "checkbox", checked: state.log, change: () => { state.log = log.checked; update(); } });
+    if (!state.asked) state.log = wide(heads().flatMap((h) => data.layers.map((_, l) => value(h, l))));
+    const log = make("input", { type: "checkbox", checked: state.log, change: () => { state.log = log.checked; state.asked = true; update(); } });
     controls.replaceChildren(...[
       choice("Quantity", quantities.map((q) => [q, data.quantities[q].name]), state.q, set((q) => { state.q = q; })),
       list.length > 1 ? choice("Variant", list.map((v) => [v, data.variants[v]]), state.v, set((v) => { state.v = v; })) : null,

@@ -43,7 +43,7 @@ for (const [id, panel] of panels) {
   new ResizeObserver(() => {
     if (root.clientWidth === 0 || root.clientWidth === width) return;
     width = root.clientWidth;
-    redraw();
+    requestAnimationFrame(() => redraw()); // not within the observer, which would watch its own change
   }).observe(root);
 }
 document.addEventListener("keydown", (e) => { if (e.key === "Escape") hideTip(); });

@@ -34,6 +34,9 @@ function overlapPanel(root) {
     ].filter(Boolean));
   }
 
+  /** range writes the least and the largest of some numbers. */
+  const range = (list) => [...new Set([Math.min(...list), Math.max(...list)].map(show))].join(" to ");
+
   /** matrix is the members compared and phi of each two. */
   function matrix() {
     const phi = new Map(), chance = new Map();
@@ -57,7 +60,7 @@ function overlapPanel(root) {
       says: (i, j) => (i === j ? [`${nameOf(members[i])}: itself`] : [make("b", {}, `φ = ${show(phi(members[i], members[j]))}`), make("br"), `${nameOf(members[i])} and ${nameOf(members[j])}`, make("br"), `random subspaces: ${show(chance(members[i], members[j]))}`]) }));
     const all = members.flatMap((a, i) => members.slice(i + 1).map((b) => [phi(a, b), chance(a, b)])).filter(([v]) => known(v));
     note.replaceChildren(make("code", {}, "φ"), " = |U_A' U_B|² / min(rank) (Hu et al. 2021, section 7.2): 1 where one space holds the other. ",
-      `Random subspaces of these ranks have ${show(Math.min(...all.map(([, c]) => c)))}${Math.max(...all.map(([, c]) => c)) > Math.min(...all.map(([, c]) => c)) ? ` to ${show(Math.max(...all.map(([, c]) => c)))}` : ""} in the mean; here φ lies between ${show(Math.min(...all.map(([v]) => v)))} and ${show(Math.max(...all.map(([v]) => v)))}. The principal angles are in overlaps.csv.`);
+      `Random subspaces of these ranks have ${range(all.map(([, c]) => c))} in the mean; here φ is ${range(all.map(([v]) => v))}. The principal angles are in overlaps.csv.`);
   }
   function rows() {
     const { members, phi, chance } = matrix(), out = [["a", "b", "module", "side", "compared", state.layers === LAYERS ? "adapter" : "layer", "phi", "random"]];

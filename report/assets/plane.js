@@ -35,7 +35,7 @@ function planePanel(root) {
   if (!quantities.length) { root.append(make("p", {}, "This page holds no eigenvalues; spectra.csv does.")); return; }
   const first = quantities.find((q) => data.quantities[q].name === "v_eig") ?? quantities.find((q) => data.quantities[q].name === "ov_eig") ?? quantities[0];
   const ALL_HEADS = -2;
-  const state = { q: first, m: 0, l: 0, head: ALL_HEADS, sides: [0, 0], over: false, fixed: true };
+  const state = { q: first, m: 0, l: 0, head: ALL_HEADS, sides: [0, 0], over: false, fixed: true, asked: false };
   const controls = make("div", { class: "controls" }), pictures = make("div"), note = make("p", { class: "note" });
   const layerSlider = blockSlider(0, (l) => { state.l = l; update(); });
   root.append(controls, make("div", { class: "controls" }, layerSlider), pictures, note,
@@ -55,6 +55,10 @@ function planePanel(root) {
     if (!list.includes(state.sides[0])) state.sides[0] = list[0];
     if (!list.includes(state.sides[1]) || state.sides[0] === state.sides[1]) state.sides[1] = list.find((v) => v !== state.sides[0] && data.finals.includes(v)) ?? list.find((v) => v !== state.sides[0]) ?? list[0];
     if (!heads.includes(state.head)) state.head = ALL_HEADS;
+    if (!state.asked) {
+      const each = data.layers.map((_, l) => reachAt([l])).filter((r) => r > 1e-290);
+      state.fixed = Math.max(...each) < 3 * Math.min(...each);
+    }
     const set = (f) => (value) => { f(value); setup(); update(); };
     controls.replaceChildren(...[
       quantities.length > 1 ? choice("Quantity", quantities.map((q) => [q, data.quantities[q].name]), state.q, set((q) => { state.q = q; })) : null,
@@ -62,13 +66,13 @@ function planePanel(root) {
       heads.length ? choice("Head", [[ALL_HEADS, "all heads"], ...heads.map((h) => [h, "head " + h])], state.head, set((h) => { state.head = h; })) : null,
       ...(list.length > 1 ? ["Left", "Right"].map((name, i) => choice(name, list.map((v) => [v, data.variants[v]]), state.sides[i], set((v) => { state.sides[i] = v; }))) : []),
       list.length > 1 ? segments("Planes", [[false, "side by side"], [true, "overlaid"]], state.over, (v) => { state.over = v; update(); }) : null,
-      segments("Scale", [[true, "of all layers"], [false, "of this one"]], state.fixed, (v) => { state.fixed = v; update(); }),
+      segments("Scale", [[true, "of all layers"], [false, "of this one"]], state.fixed, (v) => { state.fixed = v; state.asked = true; update(); }),
     ].filter(Boolean));
   }
 
   const shown = () => [...new Set(state.sides)];
-  function reachOf() {
-    const at = state.fixed ? data.layers.map((_, l) => l) : [state.l];
+  /** reachAt is the largest coordinate in some layers. */
+  function reachAt(at) {
     let most = 1e-300;
     for (const l of at) for (const v of shown()) {
       for (const [re, im] of points(v, l)) most = Math.max(most, Math.abs(re), Math.abs(im));
@@ -107,13 +111,13 @@ function planePanel(root) {
   function chart() {
     const W = roomIn(pictures), list = shown(), panels = state.over ? [list] : list.map((v) => [v]), gap = 46, left = 52, top = 26;
     const side = Math.min(W < 560 ? W - left - 12 : 430, (W - left - 12 - gap * (panels.length - 1)) / panels.length), stacked = W < 560 && panels.length > 1;
-    const size = stacked ? W - left - 12 : side, reach = reachOf(), H = (stacked ? panels.length : 1) * (size + top + 28);
+    const size = stacked ? W - left - 12 : side, reach = reachAt(state.fixed ? data.layers.map((_, l) => l) : [state.l]), H = (stacked ? panels.length : 1) * (size + top + 28);
     const svg = draw("svg", { class: "chart", viewBox: `0 0 ${W} ${px(H)}`, role: "img", tabindex: 0, "aria-label": `Eigenvalues ${data.quantities[state.q].name} of ${list.map((v) => data.variants[v]).join(" and ")}, ${layerText(state.l)}. Use the arrow keys to read them.` });
     const targets = [];
     panels.forEach((panel, i) => {
       const x0 = stacked ? left : left + i * (size + gap), y0 = top + (stacked ? i * (size + top + 28) : 0);
       const { x, y } = planeOn(svg, x0, y0, size, reach, circle(panel[0]));
-      svg.append(draw("text", { class: "label", x: px(x0), y: y0 - 9 }, clip(panel.map((v) => data.variants[v]).join(" and "), Math.floor(size / 7))));
+      svg.append(draw("text", { class: "label", x: px(x0), y: y0 - 9 }, clip(`${panel.map((v) => data.variants[v]).join(" and ")}, ${layerText(state.l)}`, Math.floor(size / 6.4))));
       for (const v of panel) {
         const values = points(v);
         svg.append(draw("path", { class: cloudClass(values.length, v), d: cloudPath(values, x, y) }));

@@ -54,7 +54,7 @@ function singularPanel(root) {
 
   function update() {
     const list = series();
-    picture.replaceChildren(xyChart({ W: roomIn(picture), label: `Singular values ${data.quantities[state.q].name}, ${layerText(state.l)}`, xLabel: "order", whole: true, yLabel: "σ", logY: state.log, series: list }));
+    picture.replaceChildren(xyChart({ W: roomIn(picture), label: `Singular values ${data.quantities[state.q].name}, ${layerText(state.l)}`, xLabel: `order (${data.modules[state.m]}, ${layerText(state.l)}${state.head === WHOLE ? "" : ", head " + state.head})`, whole: true, yLabel: "σ", logY: state.log, series: list }));
     legend.replaceChildren(legendOf(list.map((s) => ["line " + s.class, s.name])));
     const shown = list.find((s) => s.v != null), n = shown && values(shown.v).n;
     note.replaceChildren(...noteOf(state.q), shown && shown.x.length < n ? `Of ${n} values ${shown.x.length} are drawn; spectra.csv holds all. ` : "", list.length < data.variants.length && data.variants.length > MOST ? "Of a training the last checkpoint stands for all. " : "");

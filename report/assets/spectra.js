@@ -27,10 +27,10 @@ const layerTick = (l) => (data.layers[l] < 0 ? "none" : String(data.layers[l]));
 const blockSlider = (selected, change) => slider("layer", data.layers.length, (l) => sentence(layerText(l)).trim().slice(0, -1), selected, change);
 const named = (list) => list.map((text, i) => [i, text]);
 
-/** shortName leaves of a checkpoint's name the step where there is one training. */
+/** shortName leaves of a checkpoint's name the training and the step, or the step where there is one training. */
 const shortName = (v) => {
   const k = data.families.length === 1 ? data.families[0].variants.indexOf(v) : -1;
-  return k < 0 ? data.variants[v] : "@" + data.families[0].steps[k];
+  return k < 0 ? data.variants[v].replace("@checkpoint-", "@") : "@" + data.families[0].steps[k];
 };
 
 /** placeOf is the i-th of kept places among n, as place in spectracodec.go. */
@@ -74,6 +74,9 @@ function unpack({ q, heads, n, kept, a, b, text }) {
 
 /** modulesWith lists the modules of which a variant, or any, has a quantity of whole matrices. */
 const modulesWith = (q, v) => data.modules.map((_, m) => m).filter((m) => (v == null ? data.variants.map((_, u) => u) : [v]).some((u) => grids.has(key(q, u, m))));
+
+/** broadest is the first variant with a quantity of the most modules. */
+const broadest = (q, variants) => variants.map((v) => [modulesWith(q, v).length, v]).sort(([a], [b]) => b - a)[0]?.[1];
 
 /** known is whether a value can be shown. */
 const known = (v) => v != null && Number.isFinite(v);
