@@ -122,8 +122,8 @@ func joinFigure(w *weights) *figure {
 	if finite(j.P) {
 		caption += fmt.Sprintf(", p = %s over %d circular shifts", short(j.P), j.Shifts)
 	}
-	if len(w.Joins) > 1 && finite(j.PMax) {
-		caption += fmt.Sprintf("; as the extreme of %d pairs, p = %s", len(w.Joins), short(j.PMax))
+	if n := w.joinsOf(j.Adapter); n > 1 && finite(j.PMax) {
+		caption += fmt.Sprintf("; as the extreme of %d pairs, p = %s", n, short(j.PMax))
 	}
 	return &figure{"join.svg", c.Title, caption + ".", c.draw()}
 }

@@ -2,84 +2,65 @@ package report
 
 import (
 	"fmt"
-	"math"
 	"slices"
 
 	"github.com/layerclust/layerclust/analyze/spectra"
 )
 
-// dominance counts the maps of a variant whose leading eigenvalue theory can use.
+// dominance counts the maps of a variant whose leading eigenvalue theory can use:
+// real, positive and alone in front, as Separation has it.
 type dominance struct {
-	all  int // maps
-	real int // whose eigenvalue of the largest real part is real, positive and simple
-	top  int // of these, those where it is also the largest in modulus
-	gap  placed
+	maps, dominant int
+	widest         spectra.Separation // of the widest gap, where there is one
 }
 
-// dominanceOf looks at v_leading or ov_leading.
-func (w *weights) dominanceOf(prefix, variant string) dominance {
-	var d dominance
-	look := func(layer int, module string, head int) {
-		of := func(q string) *spectrum { return w.series[spectrumKey{variant, layer, module, head, prefix + q}] }
-		l := of("_leading")
-		if l == nil {
-			return
+// dominances looks at all V, or at OV of all heads, by variant.
+func (w *weights) dominances(heads bool) map[string]*dominance {
+	out := map[string]*dominance{}
+	for _, s := range spectra.Separations(w.Values) {
+		if (s.Head != spectra.Whole) != heads {
+			continue
 		}
-		d.all++
-		gap := of("_gap").first()
-		if l.im[0] != 0 || l.re[0] <= 0 || !(gap > 0) {
-			return
+		d := out[s.Variant]
+		if d == nil {
+			d = &dominance{}
+			out[s.Variant] = d
 		}
-		d.real++
-		if math.Abs(l.re[0]) >= of("_radius").first()*(1-1e-12) {
-			d.top++
-			if gap > d.gap.value {
-				d.gap = placed{variant, module, layer, head, gap}
-			}
+		d.maps++
+		if !s.Dominant {
+			continue
 		}
-	}
-	for _, layer := range w.layers {
-		for _, m := range w.modules {
-			look(layer, m, spectra.Whole)
-			for _, h := range w.heads[headsKey{variant, layer, m, prefix + "_leading"}] {
-				look(layer, m, h)
-			}
+		d.dominant++
+		if d.dominant == 1 || s.Gap() > d.widest.Gap() {
+			d.widest = s
 		}
 	}
-	return d
+	return out
 }
 
-func sayDominantV(w *weights) string { return w.sayDominant("v", "layer", "V (v_proj)") }
-
-func sayDominantOV(w *weights) string { return w.sayDominant("ov", "head", "OV") }
+func sayDominantV(w *weights) string  { return w.sayDominant(false, "Layers", "V (v_proj)") }
+func sayDominantOV(w *weights) string { return w.sayDominant(true, "Heads", "OV") }
 
 // sayDominant says in how many maps a real eigenvalue leads, which is what the
 // predictions of clusters ask for.
-func (w *weights) sayDominant(prefix, unit, what string) string {
-	if !w.has(prefix + "_leading") {
-		return ""
-	}
+func (w *weights) sayDominant(heads bool, units, what string) string {
+	found := w.dominances(heads)
 	var parts []string
 	for _, v := range w.variants {
-		d := w.dominanceOf(prefix, v)
-		if d.all == 0 || !w.hasBase || v != spectra.Base && !slices.Contains(w.finals(), v) {
+		d := found[v]
+		if d == nil || v != spectra.Base && !slices.Contains(w.finals(), v) {
 			continue
 		}
-		part := fmt.Sprintf("%s of %d for %s", number(float64(d.real)), d.all, named(v))
-		if d.real > 0 && v == spectra.Base {
-			part += fmt.Sprintf(" (in %d of these it is also the largest in modulus", d.top)
-			if d.top > 0 {
-				part += fmt.Sprintf("; widest gap %s, %s", short(d.gap.value), d.gap.where())
-			}
-			part += ")"
+		part := fmt.Sprintf("%s of %d for %s", number(float64(d.dominant)), d.maps, named(v))
+		if d.dominant > 0 && v == spectra.Base {
+			at := placed{v, d.widest.Module, d.widest.Layer, d.widest.Head, 0}
+			part += fmt.Sprintf(" (the widest gap to the next modulus is %s, %s)", short(d.widest.Gap()), at.where())
 		}
 		parts = append(parts, part)
 	}
 	if len(parts) == 0 {
 		return ""
 	}
-	return fmt.Sprintf("%ss whose %s is led by a real, positive, simple eigenvalue, as the predictions of clusters ask for: %s.",
-		upperFirst(unit), what, listed(parts, maxListed))
+	return fmt.Sprintf("%s whose %s is led by a real, positive eigenvalue, %s %% ahead of the next modulus, as the predictions of clusters ask for: %s.",
+		units, what, short(100*spectra.DominanceMargin), listed(parts, maxListed))
 }
-
-func upperFirst(s string) string { return string(s[0]-'a'+'A') + s[1:] }

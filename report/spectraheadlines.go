@@ -258,6 +258,15 @@ func (w *weights) strongest() *spectra.Join {
 	return best
 }
 
+// joinsOf counts the joins of an adapter, which its PMax is corrected for.
+func (w *weights) joinsOf(adapter string) int {
+	n := 0
+	for i := range w.Joins {
+		n += b2i(w.Joins[i].Adapter == adapter)
+	}
+	return n
+}
+
 // sayJoin names the closest relation of weights and tokens, with how often
 // chance alone would show one as close: in this pair, and in any of the adapter's.
 func sayJoin(w *weights) string {
@@ -270,7 +279,7 @@ func sayJoin(w *weights) string {
 	if finite(j.P) {
 		s += fmt.Sprintf(", p = %s over %d circular shifts", number(j.P), j.Shifts)
 	}
-	switch n := len(w.Joins); {
+	switch n := w.joinsOf(j.Adapter); {
 	case n > 1 && finite(j.PMax):
 		s += fmt.Sprintf("; as the extreme of %d pairs it has p = %s", n, number(j.PMax))
 	case n > 1:
