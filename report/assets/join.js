@@ -9,7 +9,7 @@ function joinPanel(root) {
   const adapters = [...new Set(joins.map((j) => j.adapter))];
   const picture = make("div"), title = make("p", { class: "numbers" }), table = make("div", { class: "scroll tall" }), note = make("p", { class: "note" });
   root.append(make("div", { class: "controls" },
-    adapters.length > 1 ? choice("Adapter", [[-1, "all"], ...named(adapters)], -1, (a) => { state.adapter = a; state.at = list()[0]; update(); }) : null,
+    adapters.length > 1 ? choice("Adapter", [[-1, "every adapter"], ...named(adapters)], -1, (a) => { state.adapter = a; state.at = list()[0]; update(); }) : null,
     segments("Values", [[true, "ranks, trend removed"], [false, "as they are"]], true, (v) => { state.rest = v; update(); })),
   title, picture, table, note, saveButtons(() => fileName("join", joins[state.at].covariate, joins[state.at].target), rows, () => picture.firstChild));
 
