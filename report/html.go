@@ -31,22 +31,30 @@ type page struct {
 	HasTokens bool // whether there is a partition to show
 }
 
-// renderHTML draws report.html. The page is first drawn without data to learn
-// how much room its data has.
+// renderHTML draws report.html.
 func renderHTML(t *table, figs []figure) ([]byte, error) {
 	p, err := newPage(t, figs)
 	if err != nil {
 		return nil, err
 	}
-	shell, err := execute(pageTemplate, p)
+	return fitted(pageTemplate, p, func(room int) {
+		data, omitted := newPayload(t, room)
+		p.Data = template.JS(data) // encode has escaped it
+		p.Notices = append(p.Notices, omitted...)
+	})
+}
+
+// fitted draws a page that keeps below maxPage: first without data, to learn how
+// much room they have, and then with what fill puts into the page, a few
+// sentences on what is left out among it.
+func fitted(t *template.Template, page any, fill func(room int)) ([]byte, error) {
+	frame, err := execute(t, page)
 	if err != nil {
 		return nil, err
 	}
-	const slack = 2048 // for the sentences on what is left out
-	data, omitted := newPayload(t, maxPage-len(shell)-slack)
-	p.Data = template.JS(data) // encode has escaped it
-	p.Notices = append(p.Notices, omitted...)
-	out, err := execute(pageTemplate, p)
+	const sentences = 4096
+	fill(maxPage - len(frame) - sentences)
+	out, err := execute(t, page)
 	if err == nil && len(out) > maxPage {
 		err = fmt.Errorf("the page would have %d bytes, more than %d", len(out), maxPage)
 	}

@@ -78,26 +78,17 @@ var spectraScripts = []string{"core.js", "spectra.js", "axes.js", "plane.js", "g
 
 var spectraTemplate = parsePage("spectra.html.tmpl")
 
-// render draws report.html. It is first drawn without data to learn how much
-// room they have.
+// render draws report.html.
 func (w *weights) render(figs []figure) ([]byte, error) {
 	p, err := w.newPage(figs)
 	if err != nil {
 		return nil, err
 	}
-	frame, err := execute(spectraTemplate, p)
-	if err != nil {
-		return nil, err
-	}
-	const slack = 4096 // for the sentences on what is left out
-	data, notes := newSpectraPayload(w, maxPage-len(frame)-slack)
-	p.Data = template.JS(data) // encode has escaped it
-	p.Notices = append(p.Notices, notes...)
-	out, err := execute(spectraTemplate, p)
-	if err == nil && len(out) > maxPage {
-		err = fmt.Errorf("the page would have %d bytes, more than %d", len(out), maxPage)
-	}
-	return out, err
+	return fitted(spectraTemplate, p, func(room int) {
+		data, notes := newSpectraPayload(w, room)
+		p.Data = template.JS(data) // encode has escaped it
+		p.Notices = append(p.Notices, notes...)
+	})
 }
 
 // newPage gathers all but the script's data.
