@@ -70,26 +70,36 @@ const (
 // options, whose fingerprint run.json keeps, may be run again; and what an
 // ended run of theirs left half done is found again, unless fresh.
 func openOutput(dir string, fresh bool, fingerprint string) (*output, error) {
-	_, err := os.Stat(dir)
-	o := &output{dir: dir, partial: filepath.Join(dir, partialDir), made: errors.Is(err, fs.ErrNotExist), fingerprint: fingerprint}
-	if err := checkFolder(dir); err != nil {
+	lock, made, err := lockFolder(dir)
+	if err != nil {
 		return nil, err
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, loader.InputErrorf("--out: %w", err)
-	}
-	o.lock = flock.New(filepath.Join(dir, ".lock"))
-	if free, err := o.lock.TryLock(); err != nil {
-		return nil, writeError(dir, err)
-	} else if !free {
-		return nil, loader.InputErrorf("--out %s: another run is writing into it", dir)
-	}
+	o := &output{dir: dir, partial: filepath.Join(dir, partialDir), made: made, lock: lock, fingerprint: fingerprint}
 	if err := o.claim(fresh); err != nil {
 		o.keep = true // it may be another's
 		o.discard()
 		return nil, writeError(dir, err)
 	}
 	return o, nil
+}
+
+// lockFolder makes dir where need be, and locks it against other processes.
+func lockFolder(dir string) (lock *flock.Flock, made bool, err error) {
+	_, err = os.Stat(dir)
+	made = errors.Is(err, fs.ErrNotExist)
+	if err := checkFolder(dir); err != nil {
+		return nil, false, err
+	}
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return nil, false, loader.InputErrorf("--out: %w", err)
+	}
+	lock = flock.New(filepath.Join(dir, ".lock"))
+	if free, err := lock.TryLock(); err != nil {
+		return nil, false, writeError(dir, err)
+	} else if !free {
+		return nil, false, loader.InputErrorf("--out %s: another run is writing into it", dir)
+	}
+	return lock, made, nil
 }
 
 // claim makes partial this run's.

@@ -225,6 +225,23 @@ func TestSpectraStarts(t *testing.T) {
 	}
 }
 
+// What a run that was stopped has left half done is not lost.
+func TestSpectraSparesAnUnfinishedRun(t *testing.T) {
+	w := newWorld(t)
+	half := filepath.Join(w.at("out"), partialDir, jobName)
+	if err := os.MkdirAll(filepath.Dir(half), 0o755); err != nil {
+		t.Fatal(err)
+	}
+	if err := os.WriteFile(half, []byte("{}"), 0o644); err != nil {
+		t.Fatal(err)
+	}
+	cli(t, "spectra", "--adapter", w.adapter, "--out", w.at("out"), "--quiet").refused(t, exitInput, filepath.Join(partialDir, jobName))
+	if _, err := os.Stat(half); err != nil {
+		t.Error(err)
+	}
+	cli(t, "spectra", "--adapter", w.adapter, "--out", w.at("out"), "--quiet", "--fresh").fine(t)
+}
+
 func TestSpectraRefusals(t *testing.T) {
 	w := newWorld(t)
 	out := w.at("out")

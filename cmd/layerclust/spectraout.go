@@ -49,25 +49,16 @@ type spectraOutput struct {
 // openSpectraOutput makes dir where need be, and refuses one that holds other
 // results, unless fresh allows them to be replaced.
 func openSpectraOutput(dir string, fresh bool, fingerprint string) (*spectraOutput, error) {
-	if err := checkFolder(dir); err != nil {
-		return nil, err
-	}
-	_, err := os.Stat(dir)
-	o := &spectraOutput{dir: dir, partial: filepath.Join(dir, partialDir), made: errors.Is(err, fs.ErrNotExist)}
 	if !fresh {
 		if err := checkSpectraFree(dir, fingerprint); err != nil {
 			return nil, err
 		}
 	}
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return nil, loader.InputErrorf("--out: %w", err)
+	lock, made, err := lockFolder(dir)
+	if err != nil {
+		return nil, err
 	}
-	o.lock = flock.New(filepath.Join(dir, ".lock"))
-	if free, err := o.lock.TryLock(); err != nil {
-		return nil, writeError(dir, err)
-	} else if !free {
-		return nil, loader.InputErrorf("--out %s: another run is writing into it", dir)
-	}
+	o := &spectraOutput{dir: dir, partial: filepath.Join(dir, partialDir), made: made, lock: lock}
 	if err := errors.Join(os.RemoveAll(o.partial), os.Mkdir(o.partial, 0o755)); err != nil {
 		o.discard()
 		return nil, writeError(dir, err)
@@ -76,12 +67,12 @@ func openSpectraOutput(dir string, fresh bool, fingerprint string) (*spectraOutp
 }
 
 // checkSpectraFree looks for results that are not to be replaced: those of
-// another call, or of a run.
+// another call, or of a run, one that was stopped half way among them.
 func checkSpectraFree(dir, fingerprint string) error {
 	if readOwner(filepath.Join(dir, spectraName)).Fingerprint == fingerprint {
 		return nil
 	}
-	for _, name := range append([]string{runName, simulationFile, "metrics.csv"}, spectraOutputs...) {
+	for _, name := range append([]string{runName, simulationFile, "metrics.csv", filepath.Join(partialDir, jobName)}, spectraOutputs...) {
 		if _, err := os.Lstat(filepath.Join(dir, name)); err == nil {
 			return loader.InputErrorf("--out %s: it holds other results (%s); choose another folder, or --fresh to replace them", dir, name)
 		}

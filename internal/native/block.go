@@ -51,7 +51,7 @@ func (k *Kernel) NewBlock() *Block { return &Block{kernel: k} }
 func (k *Kernel) BlockRows(out int, t DType) int {
 	most := MaxBlockRows / (1 + int(t))
 	if !k.amx() {
-		most = 192 // sixteen groups of 12, two and thirty of 6 (fma.c)
+		most = 192 // 16 groups of 12, 32 of 6 (fma.c)
 	}
 	return min(most, max(32, out/8)) &^ 31
 }
